@@ -1,0 +1,265 @@
+//! Dense linear algebra: the only place that names faer's algorithms.
+//!
+//! Everything here runs on one thread unless a [`Par`] says otherwise: sweeps parallelise across
+//! solves, and the bits of an answer must not depend on how many workers run.
+
+use crate::Error;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::{cholesky, evd, matmul, qr, svd as svd_, triangular_solve};
+use faer::{Accum, Conj, Mat, MatMut, MatRef};
+
+pub use faer::Par;
+
+pub mod kernel;
+
+/// `lhs rhs` as a new matrix.
+pub fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(lhs.nrows(), rhs.ncols());
+    multiply(out.as_mut(), lhs, rhs);
+    out
+}
+
+/// `out = lhs rhs`.
+pub fn multiply(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
+    matmul::matmul(out, Accum::Replace, lhs, rhs, 1.0, Par::Seq);
+}
+
+/// `out = lhs rhs`, on the threads of `par`.
+pub fn multiply_par(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>, par: Par) {
+    matmul::matmul(out, Accum::Replace, lhs, rhs, 1.0, par);
+}
+
+/// `out += lhs rhs`.
+pub fn accumulate(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
+    matmul::matmul(out, Accum::Add, lhs, rhs, 1.0, Par::Seq);
+}
+
+/// Lower triangle of `out = lhs rhs` for a product known to be symmetric; the rest is untouched.
+pub fn multiply_lower(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
+    product_lower(out, Accum::Replace, lhs, rhs, Par::Seq);
+}
+
+/// Lower triangle of `out += lhs rhs` for a product known to be symmetric; the rest is untouched.
+pub fn accumulate_lower(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
+    product_lower(out, Accum::Add, lhs, rhs, Par::Seq);
+}
+
+fn product_lower(
+    out: MatMut<'_, f64>,
+    accum: Accum,
+    lhs: MatRef<'_, f64>,
+    rhs: MatRef<'_, f64>,
+    par: Par,
+) {
+    triangular::matmul(
+        out,
+        BlockStructure::TriangularLower,
+        accum,
+        lhs,
+        BlockStructure::Rectangular,
+        rhs,
+        BlockStructure::Rectangular,
+        1.0,
+        par,
+    );
+}
+
+/// Copies the lower triangle onto the upper one.
+pub fn symmetrise_from_lower(mut a: MatMut<'_, f64>) {
+    for j in 0..a.ncols() {
+        for i in j + 1..a.nrows() {
+            a[(j, i)] = a[(i, j)];
+        }
+    }
+}
+
+/// `<a, b> = tr(a^T b)`.
+pub fn inner(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
+    a.col_iter()
+        .zip(b.col_iter())
+        .map(|(a, b)| a.iter().zip(b.iter()).map(|(a, b)| a * b).sum::<f64>())
+        .sum()
+}
+
+/// Largest absolute entry; 0 for an empty slice.
+pub fn max_abs(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |m, v| v.abs().max(m))
+}
+
+/// Euclidean norm, safe against overflow.
+pub fn norm(values: &[f64]) -> f64 {
+    let scale = max_abs(values);
+    if scale == 0.0 || !scale.is_finite() {
+        return scale;
+    }
+    scale * values.iter().map(|v| (v / scale).powi(2)).sum::<f64>().sqrt()
+}
+
+/// Thin singular value decomposition `A = U diag(s) V^T`, `s` nonincreasing.
+#[derive(Debug, Clone)]
+pub struct Svd {
+    /// Left singular vectors, `d1 x min(d1, d2)`.
+    pub u: Mat<f64>,
+    /// Singular values, nonincreasing.
+    pub s: Vec<f64>,
+    /// Right singular vectors, `d2 x min(d1, d2)`.
+    pub v: Mat<f64>,
+}
+
+/// Thin singular value decomposition.
+pub fn svd(a: MatRef<'_, f64>, par: Par) -> Result<Svd, Error> {
+    let (rows, cols) = a.shape();
+    let n = rows.min(cols);
+    let (mut u, mut v) = (Mat::zeros(rows, n), Mat::zeros(cols, n));
+    let mut s = faer::diag::Diag::zeros(n);
+    let vectors = svd_::ComputeSvdVectors::Thin;
+    let scratch =
+        svd_::svd_scratch::<f64>(rows, cols, vectors, vectors, par, Default::default());
+    svd_::svd(
+        a,
+        s.as_mut(),
+        Some(u.as_mut()),
+        Some(v.as_mut()),
+        par,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .map_err(|_| Error::Factorisation { what: "the singular value decomposition" })?;
+    Ok(Svd { u, s: s.column_vector().iter().copied().collect(), v })
+}
+
+/// Singular values, nonincreasing.
+pub fn singular_values(a: MatRef<'_, f64>, par: Par) -> Result<Vec<f64>, Error> {
+    let (rows, cols) = a.shape();
+    let mut s = faer::diag::Diag::zeros(rows.min(cols));
+    let none = svd_::ComputeSvdVectors::No;
+    let scratch = svd_::svd_scratch::<f64>(rows, cols, none, none, par, Default::default());
+    svd_::svd(
+        a,
+        s.as_mut(),
+        None,
+        None,
+        par,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .map_err(|_| Error::Factorisation { what: "the singular value decomposition" })?;
+    Ok(s.column_vector().iter().copied().collect())
+}
+
+/// Operator norm `|A|_op`; 0 for an empty matrix.
+pub fn operator_norm(a: MatRef<'_, f64>) -> Result<f64, Error> {
+    Ok(singular_values(a, Par::Seq)?.first().copied().unwrap_or(0.0))
+}
+
+/// Eigendecomposition of a symmetric matrix (its lower triangle is read), eigenvalues
+/// nondecreasing, with the eigenvectors as columns.
+pub fn symmetric_eigen(a: MatRef<'_, f64>, par: Par) -> Result<(Vec<f64>, Mat<f64>), Error> {
+    let n = a.nrows();
+    let mut values = faer::diag::Diag::zeros(n);
+    let mut vectors = Mat::zeros(n, n);
+    let scratch = evd::self_adjoint_evd_scratch::<f64>(
+        n,
+        evd::ComputeEigenvectors::Yes,
+        par,
+        Default::default(),
+    );
+    evd::self_adjoint_evd(
+        a,
+        values.as_mut(),
+        Some(vectors.as_mut()),
+        par,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
+    Ok((values.column_vector().iter().copied().collect(), vectors))
+}
+
+/// Cholesky factor of a symmetric positive definite matrix.
+#[derive(Debug, Clone)]
+pub struct Cholesky(Mat<f64>);
+
+impl Cholesky {
+    /// Factors `A = L L^T`, reading the lower triangle; `None` when `A` is not positive definite.
+    pub fn new(mut a: Mat<f64>, par: Par) -> Option<Cholesky> {
+        let n = a.nrows();
+        let scratch =
+            cholesky::llt::factor::cholesky_in_place_scratch::<f64>(n, par, Default::default());
+        cholesky::llt::factor::cholesky_in_place(
+            a.as_mut(),
+            Default::default(),
+            par,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+            Default::default(),
+        )
+        .ok()?;
+        // A NaN slips through the pivot test.
+        (0..n).all(|i| a[(i, i)].is_finite()).then_some(Cholesky(a))
+    }
+
+    /// The factor `L`; entries above the diagonal are not meaningful.
+    pub fn lower(&self) -> MatRef<'_, f64> {
+        self.0.as_ref()
+    }
+
+    /// Solves `A X = rhs` in place.
+    pub fn solve_in_place(&self, mut rhs: MatMut<'_, f64>) {
+        self.forward_in_place(rhs.as_mut());
+        self.backward_in_place(rhs);
+    }
+
+    /// Solves `L X = rhs` in place.
+    pub fn forward_in_place(&self, rhs: MatMut<'_, f64>) {
+        triangular_solve::solve_lower_triangular_in_place(self.0.as_ref(), rhs, Par::Seq);
+    }
+
+    /// Solves `L^T X = rhs` in place.
+    pub fn backward_in_place(&self, rhs: MatMut<'_, f64>) {
+        triangular_solve::solve_upper_triangular_in_place(self.0.transpose(), rhs, Par::Seq);
+    }
+
+    /// Solves `A x = rhs` in place for one right-hand side.
+    pub fn solve_vector(&self, rhs: &mut [f64]) {
+        let n = rhs.len();
+        self.solve_in_place(MatMut::from_column_major_slice_mut(rhs, n, 1));
+    }
+}
+
+/// Thin QR decomposition `A = Q R` of a tall matrix: `Q` has orthonormal columns.
+pub fn thin_qr(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
+    let (rows, cols) = a.shape();
+    let n = rows.min(cols);
+    let mut work = a.to_owned();
+    let block = qr::no_pivoting::factor::recommended_block_size::<f64>(rows, cols);
+    let mut coefficients = Mat::zeros(block, n);
+    let scratch = qr::no_pivoting::factor::qr_in_place_scratch::<f64>(
+        rows,
+        cols,
+        block,
+        Par::Seq,
+        Default::default(),
+    );
+    qr::no_pivoting::factor::qr_in_place(
+        work.as_mut(),
+        coefficients.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    );
+    let r = Mat::from_fn(n, cols, |i, j| if i <= j { work[(i, j)] } else { 0.0 });
+    let mut q = Mat::from_fn(rows, n, |i, j| if i == j { 1.0 } else { 0.0 });
+    let scratch = faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(
+        rows, block, n,
+    );
+    faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+        work.as_ref().subcols(0, n),
+        coefficients.as_ref(),
+        Conj::No,
+        q.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+    );
+    (q, r)
+}

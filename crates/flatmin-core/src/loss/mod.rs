@@ -1,0 +1,155 @@
+//! The overparameterised loss whose curvature flatness speaks of.
+
+pub mod check;
+
+use crate::error::finite;
+use crate::linalg::{inner, kernel::dot};
+use crate::operator::LinearMap;
+use crate::{Error, Mat, MatRef};
+
+/// `f(L, R) = (1/m) |A(L R^T) - b|^2`, with `L` of shape `d1 x k` and `R` of shape `d2 x k`.
+#[derive(Clone, Copy)]
+pub struct FactoredLoss<'a> {
+    map: &'a dyn LinearMap,
+    targets: &'a [f64],
+}
+
+impl<'a> FactoredLoss<'a> {
+    /// The loss of a map and its targets `b`.
+    ///
+    /// # Errors
+    /// When there is not one finite target a measurement.
+    pub fn new(map: &'a dyn LinearMap, targets: &'a [f64]) -> Result<FactoredLoss<'a>, Error> {
+        check_targets(map, targets)?;
+        Ok(FactoredLoss { map, targets })
+    }
+
+    /// The residual `A(L R^T) - b`.
+    fn residual(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Vec<f64> {
+        let mut residual = vec![0.0; self.targets.len()];
+        self.map.apply_factored(l, r, &mut residual);
+        residual.iter_mut().zip(self.targets).for_each(|(r, b)| *r -= b);
+        residual
+    }
+
+    /// Value at `(L, R)`.
+    pub fn value(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> f64 {
+        let residual = self.residual(l, r);
+        dot(&residual, &residual) / self.targets.len() as f64
+    }
+
+    /// Value and gradient at `(L, R)`: `(2/m) A*(A(L R^T) - b) R` and its mirror image.
+    pub fn value_and_gradient(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+    ) -> (f64, Mat<f64>, Mat<f64>) {
+        let m = self.targets.len() as f64;
+        let residual = self.residual(l, r);
+        let scaled: Vec<f64> = residual.iter().map(|v| 2.0 / m * v).collect();
+        let (mut gl, mut gr) = (Mat::zeros(l.nrows(), l.ncols()), Mat::zeros(r.nrows(), r.ncols()));
+        self.map.adjoint_times(&scaled, r, gl.as_mut());
+        self.map.adjoint_transpose_times(&scaled, l, gr.as_mut());
+        (dot(&residual, &residual) / m, gl, gr)
+    }
+
+    /// Quadratic form of the Hessian at `(L, R)` along `(U, V)`:
+    /// `(2/m) ( |A(U R^T + L V^T)|^2 + 2 <A(L R^T) - b, A(U V^T)> )`.
+    pub fn hessian_form(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        u: MatRef<'_, f64>,
+        v: MatRef<'_, f64>,
+    ) -> f64 {
+        let m = self.targets.len();
+        let residual = self.residual(l, r);
+        let (mut along, mut second) = (vec![0.0; m], vec![0.0; m]);
+        self.map.apply_factored(u, r, &mut along);
+        self.map.apply_factored(l, v, &mut second);
+        along.iter_mut().zip(&second).for_each(|(a, s)| *a += s);
+        self.map.apply_factored(u, v, &mut second);
+        2.0 / m as f64 * (dot(&along, &along) + 2.0 * dot(&residual, &second))
+    }
+}
+
+pub(crate) fn check_targets(map: &dyn LinearMap, targets: &[f64]) -> Result<(), Error> {
+    let dims = map.dims();
+    crate::operator::check_dims(dims)?;
+    if targets.len() != dims.measurements {
+        return Err(Error::Shape {
+            what: "targets",
+            expected: format!("length {}, one a measurement", dims.measurements),
+            got: format!("length {}", targets.len()),
+        });
+    }
+    finite("targets", targets)
+}
+
+/// Directional derivative `<gradient, direction>` over both blocks.
+pub(crate) fn along(
+    gradient: (MatRef<'_, f64>, MatRef<'_, f64>),
+    direction: (MatRef<'_, f64>, MatRef<'_, f64>),
+) -> f64 {
+    inner(gradient.0, direction.0) + inner(gradient.1, direction.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Role, Stream};
+    use crate::{DenseMap, Entries, Rescaling};
+
+    fn maps() -> Vec<Box<dyn LinearMap>> {
+        let mut stream = Stream::new(2, "loss", 0, 0, Role::Measurements);
+        vec![
+            Box::new(DenseMap::new(4, 3, stream.gaussian_vector(4 * 3 * 9)).unwrap()),
+            Box::new(DenseMap::new(1, 5, stream.gaussian_vector(5 * 4)).unwrap()),
+            Box::new(Entries::new(3, 4, &[0, 1, 2, 2, 0], &[0, 3, 1, 2, 2]).unwrap()),
+        ]
+    }
+
+    #[test]
+    fn derivatives_agree_with_finite_differences() {
+        for map in maps() {
+            let b = Stream::new(4, "loss", 0, 0, Role::Noise).gaussian_vector(map.dims().measurements);
+            let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
+            let (gradient, hessian) = check::derivatives(&loss, 3, 8);
+            assert!(gradient < 1e-8, "gradient off by {gradient:e}");
+            assert!(hessian < 1e-6, "Hessian off by {hessian:e}");
+        }
+    }
+
+    /// The exact traces, at a point with residual, against the sum over basis vectors.
+    #[test]
+    fn exact_traces_equal_basis_vector_traces() {
+        for map in maps() {
+            let dims = map.dims();
+            let mut stream = Stream::new(9, "loss", 0, 0, Role::Start);
+            let b = stream.gaussian_vector(dims.measurements);
+            let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
+            let k = 3;
+            let (l, r) = (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
+            let block = |rows: usize, left: bool| -> f64 {
+                let mut sum = 0.0;
+                for i in 0..rows {
+                    for j in 0..k {
+                        let mut u = Mat::zeros(dims.rows, k);
+                        let mut v = Mat::zeros(dims.cols, k);
+                        if left { u[(i, j)] = 1.0 } else { v[(i, j)] = 1.0 }
+                        sum += loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
+                    }
+                }
+                sum
+            };
+            let (by_l, by_r) = (block(dims.rows, true), block(dims.cols, false));
+            let rescaling = Rescaling::new(map.as_ref()).unwrap();
+            let (left, right) = rescaling.traces(l.as_ref(), r.as_ref()).unwrap();
+            let scaled = rescaling.scaled_trace(l.as_ref(), r.as_ref()).unwrap();
+            approx::assert_relative_eq!(left, by_l, max_relative = 1e-12);
+            approx::assert_relative_eq!(right, by_r, max_relative = 1e-12);
+            let expected = by_l / dims.rows as f64 + by_r / dims.cols as f64;
+            approx::assert_relative_eq!(scaled, expected, max_relative = 1e-12);
+        }
+    }
+}

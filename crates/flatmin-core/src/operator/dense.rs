@@ -1,0 +1,339 @@
+//! Dense measurements: `m` full matrices `A_i`, read once a pass.
+
+use super::{Dims, Gram, LinearMap, check_dims};
+use crate::Error;
+use crate::error::finite;
+use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
+use crate::linalg::{self, product};
+use faer::{Mat, MatMut, MatRef};
+
+/// Measurement matrices whose squares would leave double precision are refused.
+const SANE: std::ops::RangeInclusive<f64> = 1e-140..=1e140;
+
+/// A map given by its `m` measurement matrices, stored one after the other, each row by row.
+///
+/// ```
+/// use flatmin_core::{DenseMap, LinearMap, Mat};
+/// // Two measurements of a 1 x 2 matrix: its entries.
+/// let map = DenseMap::new(1, 2, vec![1.0, 0.0, 0.0, 1.0])?;
+/// let mut b = [0.0; 2];
+/// map.apply(Mat::from_fn(1, 2, |_, j| 5.0 + j as f64).as_ref(), &mut b);
+/// assert_eq!(b, [5.0, 6.0]);
+/// # Ok::<(), flatmin_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct DenseMap {
+    dims: Dims,
+    data: Vec<f64>,
+}
+
+impl DenseMap {
+    /// Takes the `m x d1 x d2` array in C order; `m` follows from its length.
+    ///
+    /// # Errors
+    /// When the array is empty, does not divide into `rows x cols` matrices, holds a NaN or an
+    /// infinity, or is so large or small that its squares leave double precision.
+    pub fn new(rows: usize, cols: usize, data: Vec<f64>) -> Result<DenseMap, Error> {
+        let size = rows.checked_mul(cols).unwrap_or(0);
+        if size == 0 {
+            check_dims(Dims { rows, cols, measurements: 1 })?;
+        }
+        if size == 0 || data.len() % size != 0 {
+            return Err(Error::Shape {
+                what: "measurements",
+                expected: format!("a multiple of {rows} x {cols} entries"),
+                got: format!("{} entries", data.len()),
+            });
+        }
+        let dims = Dims { rows, cols, measurements: data.len() / size };
+        check_dims(dims)?;
+        finite("measurements", &data)?;
+        let magnitude = linalg::max_abs(&data);
+        if magnitude != 0.0 && !SANE.contains(&magnitude) {
+            return Err(Error::Scale { what: "measurements", magnitude });
+        }
+        Ok(DenseMap { dims, data })
+    }
+
+    /// Takes a list of measurement matrices, all of one shape.
+    ///
+    /// # Errors
+    /// As [`DenseMap::new`], and when the shapes differ.
+    pub fn from_matrices<'a>(
+        matrices: impl IntoIterator<Item = MatRef<'a, f64>>,
+    ) -> Result<DenseMap, Error> {
+        let mut data = Vec::new();
+        let mut shape = None;
+        for a in matrices {
+            let (rows, cols) = *shape.get_or_insert(a.shape());
+            if a.shape() != (rows, cols) {
+                return Err(Error::Shape {
+                    what: "every measurement matrix",
+                    expected: format!("the first one's shape {rows} x {cols}"),
+                    got: format!("{} x {}", a.nrows(), a.ncols()),
+                });
+            }
+            data.extend((0..rows).flat_map(|i| (0..cols).map(move |j| a[(i, j)])));
+        }
+        let Some((rows, cols)) = shape else {
+            return Err(Error::Empty { what: "the list of measurements" });
+        };
+        DenseMap::new(rows, cols, data)
+    }
+
+    /// Tabulates a linear map that is known only through a function `X -> A(X)`.
+    ///
+    /// Linearity is the caller's promise; the map is probed on the `d1 d2` unit matrices.
+    ///
+    /// # Errors
+    /// As [`DenseMap::new`], and when the images differ in length.
+    pub fn from_fn(
+        rows: usize,
+        cols: usize,
+        mut map: impl FnMut(MatRef<'_, f64>) -> Vec<f64>,
+    ) -> Result<DenseMap, Error> {
+        check_dims(Dims { rows, cols, measurements: 1 })?;
+        let mut unit = Mat::zeros(rows, cols);
+        let mut images = Vec::with_capacity(rows * cols);
+        for i in 0..rows {
+            for j in 0..cols {
+                unit[(i, j)] = 1.0;
+                images.push(map(unit.as_ref()));
+                unit[(i, j)] = 0.0;
+            }
+        }
+        let m = images[0].len();
+        if let Some(odd) = images.iter().find(|image| image.len() != m) {
+            return Err(Error::Shape {
+                what: "every image of the map",
+                expected: format!("the first one's length {m}"),
+                got: format!("length {}", odd.len()),
+            });
+        }
+        let data = (0..m).flat_map(|i| images.iter().map(move |image| image[i])).collect();
+        DenseMap::new(rows, cols, data)
+    }
+
+    /// The array the map was made of, in C order.
+    pub fn as_slice(&self) -> &[f64] {
+        &self.data
+    }
+
+    fn size(&self) -> usize {
+        self.dims.rows * self.dims.cols
+    }
+
+    /// Row-major copy of a column-major matrix: the order in which measurements are stored.
+    fn row_major(&self, x: MatRef<'_, f64>) -> Vec<f64> {
+        let mut flat = Vec::with_capacity(x.nrows() * x.ncols());
+        for i in 0..x.nrows() {
+            flat.extend(x.row(i).iter());
+        }
+        flat
+    }
+
+    /// Measurement `i`, transposed: the row-major block read as a column-major `d2 x d1` matrix.
+    fn transposed(&self, i: usize) -> MatRef<'_, f64> {
+        let block = &self.data[i * self.size()..(i + 1) * self.size()];
+        MatRef::from_column_major_slice(block, self.dims.cols, self.dims.rows)
+    }
+
+    /// The whole array as a column-major `d1 d2 x m` matrix, one measurement a column.
+    fn columns(&self) -> MatRef<'_, f64> {
+        MatRef::from_column_major_slice(&self.data, self.size(), self.dims.measurements)
+    }
+}
+
+fn unpack(flat: &[f64], mut out: MatMut<'_, f64>) {
+    let cols = out.ncols();
+    for j in 0..cols {
+        for (i, o) in out.as_mut().col_mut(j).iter_mut().enumerate() {
+            *o = flat[i * cols + j];
+        }
+    }
+}
+
+impl LinearMap for DenseMap {
+    fn dims(&self) -> Dims {
+        self.dims
+    }
+
+    fn apply(&self, x: MatRef<'_, f64>, out: &mut [f64]) {
+        let flat = self.row_major(x);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (o, a) in out.iter_mut().zip(self.data.chunks_exact(flat.len())) {
+                    *o = dot_inline(a, &flat);
+                }
+            },
+        );
+    }
+
+    fn adjoint(&self, y: &[f64], out: MatMut<'_, f64>) {
+        let mut flat = vec![0.0; self.size()];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (&y, a) in y.iter().zip(self.data.chunks_exact(flat.len())) {
+                    axpy_inline(y, a, &mut flat);
+                }
+            },
+        );
+        unpack(&flat, out);
+    }
+
+    fn residual_and_adjoint(
+        &self,
+        x: MatRef<'_, f64>,
+        targets: &[f64],
+        residual: &mut [f64],
+        back: MatMut<'_, f64>,
+    ) {
+        let flat = self.row_major(x);
+        let mut sum = vec![0.0; self.size()];
+        vectorised(
+            #[inline(always)]
+            || {
+                let rows = self.data.chunks_exact(flat.len());
+                for ((r, &b), a) in residual.iter_mut().zip(targets).zip(rows) {
+                    // The measurement is still in the nearest cache when it is read again.
+                    *r = dot_inline(a, &flat) - b;
+                    axpy_inline(*r, a, &mut sum);
+                }
+            },
+        );
+        unpack(&sum, back);
+    }
+
+    fn grams(&self) -> (Gram, Gram) {
+        let Dims { rows, cols, measurements } = self.dims;
+        let mut left = Mat::zeros(rows, rows);
+        for i in 0..measurements {
+            let a = self.transposed(i);
+            linalg::accumulate_lower(left.as_mut(), a.transpose(), a);
+        }
+        linalg::symmetrise_from_lower(left.as_mut());
+        // All rows of all measurements, one a column: one long product.
+        let stacked = MatRef::from_column_major_slice(&self.data, cols, rows * measurements);
+        let mut right = Mat::zeros(cols, cols);
+        linalg::multiply_lower(right.as_mut(), stacked, stacked.transpose());
+        linalg::symmetrise_from_lower(right.as_mut());
+        (Gram::Dense(left), Gram::Dense(right))
+    }
+
+    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let Dims { rows, cols, measurements } = self.dims;
+        let k = u.ncols();
+        let n = k * (rows + cols);
+        let u_rows = self.row_major(u);
+        let v_columns: Vec<f64> = v.col_iter().flat_map(|c| c.iter().copied()).collect();
+        // Gradients (A_i V, A_i^T U) of a block of measurements, one a column, then their product.
+        let block = ((1 << 17) / n).clamp(1, measurements);
+        let mut gradients = Mat::zeros(n, block);
+        for (b, data) in self.data.chunks(block * self.size()).enumerate() {
+            let width = data.len() / self.size();
+            for (i, a) in data.chunks_exact(self.size()).enumerate() {
+                let (left, right) = gradients.col_as_slice_mut(i).split_at_mut(k * rows);
+                right.fill(0.0);
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (p, row) in a.chunks_exact(cols).enumerate() {
+                            for j in 0..k {
+                                let v_j = &v_columns[j * cols..(j + 1) * cols];
+                                left[j * rows + p] = dot_inline(row, v_j);
+                                let right_j = &mut right[j * cols..(j + 1) * cols];
+                                axpy_inline(u_rows[p * k + j], row, right_j);
+                            }
+                        }
+                    },
+                );
+            }
+            let gradients = gradients.as_ref().subcols(0, width);
+            if b == 0 {
+                linalg::multiply_lower(out.as_mut(), gradients, gradients.transpose());
+            } else {
+                linalg::accumulate_lower(out.as_mut(), gradients, gradients.transpose());
+            }
+        }
+    }
+
+    fn schur(
+        &self,
+        w1: MatRef<'_, f64>,
+        w2: MatRef<'_, f64>,
+        w12: Option<MatRef<'_, f64>>,
+        mut out: MatMut<'_, f64>,
+    ) {
+        let Dims { rows, cols, measurements: m } = self.dims;
+        // In blocks of measurements, so that the images stay within a few megabytes.
+        let block = ((1 << 19) / self.size()).clamp(1, m);
+        let mut images = Mat::zeros(self.size(), block);
+        let mut half = Mat::zeros(cols, rows);
+        for start in (0..m).step_by(block) {
+            let width = block.min(m - start);
+            for j in 0..width {
+                // In transposed storage: (W1 A W2 + W12 A^T W12)^T = W2 A^T W1 + W12^T A W12^T.
+                let a = self.transposed(start + j);
+                let mut image = MatMut::from_column_major_slice_mut(
+                    images.col_as_slice_mut(j),
+                    cols,
+                    rows,
+                );
+                linalg::multiply(half.as_mut(), w2, a);
+                linalg::multiply(image.as_mut(), half.as_ref(), w1);
+                if let Some(w12) = w12 {
+                    let other = product(w12.transpose(), a.transpose());
+                    linalg::accumulate(image, other.as_ref(), w12.transpose());
+                }
+            }
+            // Columns start.. of the lower triangle.
+            let below = m - start;
+            linalg::multiply(
+                out.as_mut().submatrix_mut(start, start, below, width),
+                self.columns().subcols(start, below).transpose(),
+                images.as_ref().subcols(0, width),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::check;
+    use crate::rng::{Role, Stream};
+
+    #[test]
+    fn obeys_the_law_of_linear_maps() {
+        for (rows, cols, m) in [(1, 1, 1), (1, 5, 3), (4, 1, 2), (6, 9, 20), (17, 8, 40)] {
+            let mut stream = Stream::new(3, "dense", 0, 0, Role::Measurements);
+            let map = DenseMap::new(rows, cols, stream.gaussian_vector(rows * cols * m)).unwrap();
+            assert!(check::adjoint(&map, 11) < 1e-12, "{rows} x {cols}, m = {m}");
+        }
+    }
+
+    #[test]
+    fn a_tabulated_function_is_the_same_map() {
+        let mut stream = Stream::new(5, "dense", 0, 0, Role::Measurements);
+        let map = DenseMap::new(3, 4, stream.gaussian_vector(3 * 4 * 5)).unwrap();
+        let copy = DenseMap::from_fn(3, 4, |x| {
+            let mut out = vec![0.0; 5];
+            map.apply(x, &mut out);
+            out
+        })
+        .unwrap();
+        assert_eq!(map.as_slice(), copy.as_slice());
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        assert!(matches!(DenseMap::new(2, 2, vec![]), Err(Error::Empty { .. })));
+        assert!(matches!(DenseMap::new(0, 2, vec![1.0]), Err(Error::Shape { .. })));
+        assert!(matches!(DenseMap::new(2, 2, vec![1.0; 5]), Err(Error::Shape { .. })));
+        let bad = DenseMap::new(1, 2, vec![1.0, f64::NAN]);
+        assert!(matches!(bad, Err(Error::NotFinite { index: 1, .. })));
+        assert!(matches!(DenseMap::new(1, 1, vec![1e300]), Err(Error::Scale { .. })));
+    }
+}

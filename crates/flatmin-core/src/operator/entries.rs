@@ -1,0 +1,223 @@
+//! Sampled entries: `A(X)_t = X_{i_t j_t}`, sparse end to end.
+
+use super::{Dims, Gram, LinearMap, check_dims};
+use crate::Error;
+use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
+use faer::{MatMut, MatRef};
+
+/// The map that reads a set of distinct entries, in the order given.
+///
+/// Products with factors cost `O(m k)` and no `d1 x d2` array is formed; both Grams are diagonal,
+/// with the number of observed entries a row and a column.
+#[derive(Debug, Clone)]
+pub struct Entries {
+    dims: Dims,
+    rows: Vec<usize>,
+    cols: Vec<usize>,
+}
+
+impl Entries {
+    /// Positions `(row_indices[t], col_indices[t])` of a `rows x cols` matrix, counted from 0.
+    ///
+    /// # Errors
+    /// When there is none, the index lists differ in length, a position lies outside the matrix, or
+    /// is given twice (the error names it and both places).
+    pub fn new(
+        rows: usize,
+        cols: usize,
+        row_indices: &[usize],
+        col_indices: &[usize],
+    ) -> Result<Entries, Error> {
+        let m = row_indices.len();
+        if col_indices.len() != m {
+            return Err(Error::Shape {
+                what: "the column indices",
+                expected: format!("length {m}, as the row indices"),
+                got: format!("length {}", col_indices.len()),
+            });
+        }
+        let dims = Dims { rows, cols, measurements: m };
+        check_dims(dims)?;
+        for (position, (&row, &col)) in row_indices.iter().zip(col_indices).enumerate() {
+            if row >= rows || col >= cols {
+                return Err(Error::OutOfRange { row, col, position, rows, cols });
+            }
+        }
+        let mut order: Vec<usize> = (0..m).collect();
+        order.sort_by_key(|&t| (row_indices[t], col_indices[t], t));
+        for pair in order.windows(2) {
+            let (first, second) = (pair[0], pair[1]);
+            let (row, col) = (row_indices[first], col_indices[first]);
+            if (row, col) == (row_indices[second], col_indices[second]) {
+                return Err(Error::Duplicate { row, col, first, second });
+            }
+        }
+        Ok(Entries { dims, rows: row_indices.to_vec(), cols: col_indices.to_vec() })
+    }
+
+    /// Positions in the order given.
+    pub fn positions(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
+        self.rows.iter().copied().zip(self.cols.iter().copied())
+    }
+}
+
+/// The rows of a factor, one after the other.
+fn row_major(factor: MatRef<'_, f64>) -> Vec<f64> {
+    let mut flat = Vec::with_capacity(factor.nrows() * factor.ncols());
+    for i in 0..factor.nrows() {
+        flat.extend(factor.row(i).iter());
+    }
+    flat
+}
+
+/// `out[target_t] += y_t factor[source_t]`, row by row.
+fn scatter(
+    y: &[f64],
+    targets: &[usize],
+    sources: &[usize],
+    factor: MatRef<'_, f64>,
+    mut out: MatMut<'_, f64>,
+) {
+    let k = factor.ncols();
+    let flat = row_major(factor);
+    let mut sum = vec![0.0; out.nrows() * k];
+    vectorised(
+        #[inline(always)]
+        || {
+            for ((&y, &i), &j) in y.iter().zip(targets).zip(sources) {
+                axpy_inline(y, &flat[j * k..(j + 1) * k], &mut sum[i * k..(i + 1) * k]);
+            }
+        },
+    );
+    for j in 0..k {
+        for (i, o) in out.as_mut().col_mut(j).iter_mut().enumerate() {
+            *o = sum[i * k + j];
+        }
+    }
+}
+
+impl LinearMap for Entries {
+    fn dims(&self) -> Dims {
+        self.dims
+    }
+
+    fn apply(&self, x: MatRef<'_, f64>, out: &mut [f64]) {
+        for (o, (i, j)) in out.iter_mut().zip(self.positions()) {
+            *o = x[(i, j)];
+        }
+    }
+
+    fn adjoint(&self, y: &[f64], mut out: MatMut<'_, f64>) {
+        out.fill(0.0);
+        for (&y, (i, j)) in y.iter().zip(self.positions()) {
+            out[(i, j)] = y;
+        }
+    }
+
+    fn apply_factored(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>, out: &mut [f64]) {
+        let k = l.ncols();
+        let (l, r) = (row_major(l), row_major(r));
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((o, &i), &j) in out.iter_mut().zip(&self.rows).zip(&self.cols) {
+                    *o = dot_inline(&l[i * k..(i + 1) * k], &r[j * k..(j + 1) * k]);
+                }
+            },
+        );
+    }
+
+    fn adjoint_times(&self, y: &[f64], r: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        scatter(y, &self.rows, &self.cols, r, out);
+    }
+
+    fn adjoint_transpose_times(&self, y: &[f64], l: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        scatter(y, &self.cols, &self.rows, l, out);
+    }
+
+    fn grams(&self) -> (Gram, Gram) {
+        let count = |indices: &[usize], n: usize| {
+            let mut counts = vec![0.0; n];
+            indices.iter().for_each(|&i| counts[i] += 1.0);
+            Gram::Diagonal(counts)
+        };
+        (count(&self.rows, self.dims.rows), count(&self.cols, self.dims.cols))
+    }
+
+    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        // One entry (i, j) has the gradient V_j at row i of Lt and U_i at row j of Rt.
+        let (rows, cols, k) = (self.dims.rows, self.dims.cols, u.ncols());
+        out.fill(0.0);
+        for (i, j) in self.positions() {
+            for c in 0..k {
+                for e in 0..=c {
+                    out[(c * rows + i, e * rows + i)] += v[(j, c)] * v[(j, e)];
+                    out[(k * rows + c * cols + j, k * rows + e * cols + j)] += u[(i, c)] * u[(i, e)];
+                }
+                for e in 0..k {
+                    out[(k * rows + c * cols + j, e * rows + i)] += u[(i, c)] * v[(j, e)];
+                }
+            }
+        }
+    }
+
+    fn schur(
+        &self,
+        w1: MatRef<'_, f64>,
+        w2: MatRef<'_, f64>,
+        w12: Option<MatRef<'_, f64>>,
+        mut out: MatMut<'_, f64>,
+    ) {
+        // <E_ij, W1 E_pq W2 + W12 E_pq^T W12> = W1_ip W2_qj + W12_iq W12_pj.
+        for (t, (p, q)) in self.positions().enumerate() {
+            let (w1_p, w2_q) = (w1.col(p), w2.col(q));
+            let below = out.as_mut().col_mut(t).subrows_mut(t, self.rows.len() - t);
+            let positions = self.rows[t..].iter().zip(&self.cols[t..]);
+            match w12 {
+                None => {
+                    for (o, (&i, &j)) in below.iter_mut().zip(positions) {
+                        *o = w1_p[i] * w2_q[j];
+                    }
+                }
+                Some(w12) => {
+                    let (w12_q, w12_p) = (w12.col(q), w12.row(p));
+                    for (o, (&i, &j)) in below.iter_mut().zip(positions) {
+                        *o = w1_p[i] * w2_q[j] + w12_q[i] * w12_p[j];
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operator::check;
+
+    #[test]
+    fn obeys_the_law_of_linear_maps() {
+        let map = Entries::new(5, 4, &[0, 4, 2, 2, 1], &[3, 0, 1, 2, 3]).unwrap();
+        assert!(check::adjoint(&map, 1) < 1e-13);
+        assert!(check::adjoint(&Entries::new(1, 1, &[0], &[0]).unwrap(), 1) < 1e-13);
+    }
+
+    #[test]
+    fn grams_count_the_observed_entries() {
+        let map = Entries::new(3, 2, &[0, 0, 2], &[0, 1, 1]).unwrap();
+        let (Gram::Diagonal(rows), Gram::Diagonal(cols)) = map.grams() else {
+            panic!("sampled entries have diagonal Grams");
+        };
+        assert_eq!((rows, cols), (vec![2.0, 0.0, 1.0], vec![1.0, 2.0]));
+    }
+
+    #[test]
+    fn names_the_entry_at_fault() {
+        let twice = Entries::new(2, 2, &[0, 1, 0], &[1, 1, 1]);
+        assert_eq!(twice.unwrap_err(), Error::Duplicate { row: 0, col: 1, first: 0, second: 2 });
+        let outside = Entries::new(2, 2, &[0, 2], &[1, 1]);
+        assert!(matches!(outside, Err(Error::OutOfRange { row: 2, position: 1, .. })));
+        assert!(matches!(Entries::new(2, 2, &[], &[]), Err(Error::Empty { .. })));
+        assert!(matches!(Entries::new(2, 2, &[0], &[]), Err(Error::Shape { .. })));
+    }
+}

@@ -1,0 +1,214 @@
+//! Linear maps `A : R^{d1 x d2} -> R^m`, `A(X)_i = <A_i, X>`, each with its structure kept.
+//!
+//! [`LinearMap`] asks for three methods; every other one has a default built on them, which an
+//! implementation overrides where its structure pays. [`check::adjoint`] tests the law that ties
+//! them together.
+
+pub mod check;
+mod dense;
+mod entries;
+
+use crate::Error;
+use faer::{Mat, MatMut, MatRef};
+
+pub use dense::DenseMap;
+pub use entries::Entries;
+
+/// Sizes of a linear map `R^{rows x cols} -> R^measurements`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dims {
+    /// `d1`.
+    pub rows: usize,
+    /// `d2`.
+    pub cols: usize,
+    /// `m`.
+    pub measurements: usize,
+}
+
+/// A Gram matrix `sum_i A_i A_i^T` or `sum_i A_i^T A_i`, positive semidefinite.
+#[derive(Debug, Clone)]
+pub enum Gram {
+    /// Full symmetric matrix.
+    Dense(Mat<f64>),
+    /// Diagonal matrix, by its diagonal.
+    Diagonal(Vec<f64>),
+}
+
+impl Gram {
+    /// Order of the matrix.
+    pub fn order(&self) -> usize {
+        match self {
+            Gram::Dense(g) => g.nrows(),
+            Gram::Diagonal(g) => g.len(),
+        }
+    }
+
+    /// The matrix multiplied by a scalar.
+    pub fn scaled(self, factor: f64) -> Gram {
+        match self {
+            Gram::Dense(mut g) => {
+                for j in 0..g.ncols() {
+                    g.col_mut(j).iter_mut().for_each(|v| *v *= factor);
+                }
+                Gram::Dense(g)
+            }
+            Gram::Diagonal(g) => Gram::Diagonal(g.into_iter().map(|v| v * factor).collect()),
+        }
+    }
+
+    /// The full matrix.
+    pub fn to_dense(&self) -> Mat<f64> {
+        match self {
+            Gram::Dense(g) => g.clone(),
+            Gram::Diagonal(g) => Mat::from_fn(g.len(), g.len(), |i, j| if i == j { g[i] } else { 0.0 }),
+        }
+    }
+
+    /// The quadratic form `<G F, F>` at a factor `F` with [`Gram::order`] rows.
+    pub fn form(&self, factor: MatRef<'_, f64>) -> f64 {
+        match self {
+            Gram::Dense(g) => {
+                let product = crate::linalg::product(g.as_ref(), factor);
+                crate::linalg::inner(product.as_ref(), factor)
+            }
+            Gram::Diagonal(g) => (0..factor.ncols())
+                .map(|j| factor.col(j).iter().zip(g).map(|(f, w)| w * f * f).sum::<f64>())
+                .sum(),
+        }
+    }
+}
+
+/// A linear map `A : R^{d1 x d2} -> R^m` with `A(X)_i = <A_i, X>`.
+///
+/// The adjoint satisfies `<A(X), y> = <X, A*(y)>`; [`check::adjoint`] tests it. Implementations may
+/// assume that the shapes they are called with match [`LinearMap::dims`]: the solvers check every
+/// caller's arrays before they reach a map.
+pub trait LinearMap: Send + Sync {
+    /// Sizes of the map.
+    fn dims(&self) -> Dims;
+
+    /// `out = A(X)`, with `X` of shape `d1 x d2`.
+    fn apply(&self, x: MatRef<'_, f64>, out: &mut [f64]);
+
+    /// `out = A*(y) = sum_i y_i A_i`, of shape `d1 x d2`.
+    fn adjoint(&self, y: &[f64], out: MatMut<'_, f64>);
+
+    /// `residual = A(X) - b` and `back = A*(residual)`, together: maps whose cost is reading their
+    /// own data override this with a single pass.
+    fn residual_and_adjoint(
+        &self,
+        x: MatRef<'_, f64>,
+        targets: &[f64],
+        residual: &mut [f64],
+        back: MatMut<'_, f64>,
+    ) {
+        self.apply(x, residual);
+        for (r, b) in residual.iter_mut().zip(targets) {
+            *r -= b;
+        }
+        self.adjoint(residual, back);
+    }
+
+    /// `out = A(L R^T)`, with `L` of shape `d1 x k` and `R` of shape `d2 x k`.
+    fn apply_factored(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>, out: &mut [f64]) {
+        self.apply(crate::linalg::product(l, r.transpose()).as_ref(), out);
+    }
+
+    /// `out = A*(y) R`, of shape `d1 x k`.
+    fn adjoint_times(&self, y: &[f64], r: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let back = self.adjoint_matrix(y);
+        crate::linalg::multiply(out.as_mut(), back.as_ref(), r);
+    }
+
+    /// `out = A*(y)^T L`, of shape `d2 x k`.
+    fn adjoint_transpose_times(&self, y: &[f64], l: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let back = self.adjoint_matrix(y);
+        crate::linalg::multiply(out.as_mut(), back.transpose(), l);
+    }
+
+    /// `A*(y)` as a new matrix.
+    fn adjoint_matrix(&self, y: &[f64]) -> Mat<f64> {
+        let Dims { rows, cols, .. } = self.dims();
+        let mut out = Mat::zeros(rows, cols);
+        self.adjoint(y, out.as_mut());
+        out
+    }
+
+    /// `(sum_i A_i A_i^T, sum_i A_i^T A_i)`, of orders `d1` and `d2`.
+    fn grams(&self) -> (Gram, Gram) {
+        let Dims { rows, cols, measurements } = self.dims();
+        let (mut left, mut right) = (Mat::zeros(rows, rows), Mat::zeros(cols, cols));
+        let mut back = Mat::zeros(rows, cols);
+        let mut unit = vec![0.0; measurements];
+        for i in 0..measurements {
+            unit[i] = 1.0;
+            self.adjoint(&unit, back.as_mut());
+            unit[i] = 0.0;
+            crate::linalg::accumulate(left.as_mut(), back.as_ref(), back.transpose());
+            crate::linalg::accumulate(right.as_mut(), back.transpose(), back.as_ref());
+        }
+        (Gram::Dense(left), Gram::Dense(right))
+    }
+
+    /// Lower triangle of `J^T J`, of order `k (d1 + d2)`, for the Jacobian `J` of
+    /// `(Lt, Rt) -> A(U Rt^T + Lt V^T)` in the coordinates `(vec Lt, vec Rt)`, column-major: the
+    /// normal matrix of Gauss-Newton. Entries above the diagonal may hold anything.
+    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let Dims { rows, cols, measurements } = self.dims();
+        let k = u.ncols();
+        let mut unit = vec![0.0; measurements];
+        let (mut left, mut right) = (Mat::zeros(rows, k), Mat::zeros(cols, k));
+        let mut jacobian = Mat::zeros(k * (rows + cols), measurements);
+        for i in 0..measurements {
+            unit[i] = 1.0;
+            self.adjoint_times(&unit, v, left.as_mut());
+            self.adjoint_transpose_times(&unit, u, right.as_mut());
+            unit[i] = 0.0;
+            let gradient = left.col_iter().chain(right.col_iter()).flat_map(|c| c.iter());
+            jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
+        }
+        crate::linalg::multiply_lower(out, jacobian.as_ref(), jacobian.transpose());
+    }
+
+    /// `out_ij = <A_i, W1 A_j W2 + W12 A_j^T W12>` for symmetric `W1` (`d1 x d1`), `W2` (`d2 x d2`)
+    /// and `W12` (`d1 x d2`): the Schur complement of the interior-point method, and with
+    /// `W12 = 0` the Gram matrix of the rescaled measurements. Only the lower triangle is read.
+    fn schur(
+        &self,
+        w1: MatRef<'_, f64>,
+        w2: MatRef<'_, f64>,
+        w12: Option<MatRef<'_, f64>>,
+        mut out: MatMut<'_, f64>,
+    ) {
+        use crate::linalg::product;
+        let m = self.dims().measurements;
+        let mut unit = vec![0.0; m];
+        let mut column = vec![0.0; m];
+        for j in 0..m {
+            unit[j] = 1.0;
+            let a = self.adjoint_matrix(&unit);
+            unit[j] = 0.0;
+            let mut image = product(product(w1, a.as_ref()).as_ref(), w2);
+            if let Some(w12) = w12 {
+                image += product(product(w12, a.transpose()).as_ref(), w12);
+            }
+            self.apply(image.as_ref(), &mut column);
+            out.as_mut().col_mut(j).iter_mut().zip(&column).for_each(|(o, v)| *o = *v);
+        }
+    }
+}
+
+/// Checks that a map's sizes can carry a problem at all.
+pub(crate) fn check_dims(dims: Dims) -> Result<(), Error> {
+    if dims.rows == 0 || dims.cols == 0 {
+        return Err(Error::Shape {
+            what: "the matrix to recover",
+            expected: "at least one row and one column".into(),
+            got: format!("{} x {}", dims.rows, dims.cols),
+        });
+    }
+    if dims.measurements == 0 {
+        return Err(Error::Empty { what: "the list of measurements" });
+    }
+    Ok(())
+}

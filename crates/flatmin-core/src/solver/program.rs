@@ -1,0 +1,127 @@
+//! The convex programs and their settings.
+
+use super::recovery::{Progress, Recovery};
+use crate::operator::LinearMap;
+use crate::{Error, Mat};
+use std::fmt;
+use std::ops::ControlFlow;
+
+/// Which of the interpolating matrices is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Objective {
+    /// `|D1 X D2|_*`: the flat solution.
+    #[default]
+    Flat,
+    /// `|X|_*`: the solution of least nuclear norm.
+    Nuclear,
+}
+
+impl fmt::Display for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Objective::Flat => "flat",
+            Objective::Nuclear => "nuclear",
+        })
+    }
+}
+
+/// Receives a snapshot an iteration; `ControlFlow::Break` stops the solve.
+pub(super) type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
+
+/// `min |D1 X D2|_*` or `min |X|_*` subject to `A(X) = b`, with the settings of its solve.
+///
+/// ```
+/// use flatmin_core::{Entries, Objective, Program};
+/// // A 2 x 2 matrix of rank one, three entries seen.
+/// let map = Entries::new(2, 2, &[0, 0, 1], &[0, 1, 0])?;
+/// let answer = Program::new(&map, &[1.0, 1.0, 1.0], Objective::Nuclear).solve()?;
+/// assert!(answer.status.is_certified());
+/// assert!((answer.matrix()[(1, 1)] - 1.0).abs() < 1e-6);
+/// # Ok::<(), flatmin_core::Error>(())
+/// ```
+pub struct Program<'a> {
+    pub(super) map: &'a dyn LinearMap,
+    pub(super) targets: &'a [f64],
+    pub(super) objective: Objective,
+    /// Relative duality gap to certify; default `1e-8`.
+    pub tolerance: f64,
+    /// Iterations over all roads; default 2000.
+    pub max_iterations: usize,
+    /// Rank that the fast road tries first; the certificate decides, so a wrong guess costs time
+    /// only.
+    pub rank: Option<usize>,
+    /// Threads inside the solve; default 1.
+    pub threads: usize,
+    pub(super) warm_start: Option<(Mat<f64>, Mat<f64>)>,
+    pub(super) observer: Option<Box<Observer<'a>>>,
+}
+
+impl<'a> Program<'a> {
+    /// The program of a map, its targets `b` (length `m`) and an objective. Everything is checked
+    /// by [`Program::solve`].
+    pub fn new(map: &'a dyn LinearMap, targets: &'a [f64], objective: Objective) -> Program<'a> {
+        Program {
+            map,
+            targets,
+            objective,
+            tolerance: 1e-8,
+            max_iterations: 2000,
+            rank: None,
+            threads: 1,
+            warm_start: None,
+            observer: None,
+        }
+    }
+
+    /// Sets the relative duality gap to certify.
+    #[must_use]
+    pub fn tolerance(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Sets the iteration limit.
+    #[must_use]
+    pub fn max_iterations(mut self, limit: usize) -> Self {
+        self.max_iterations = limit;
+        self
+    }
+
+    /// Sets the rank that the fast road tries first.
+    #[must_use]
+    pub fn rank(mut self, rank: usize) -> Self {
+        self.rank = Some(rank);
+        self
+    }
+
+    /// Sets the number of threads inside the solve.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Starts from the answer of a related solve.
+    #[must_use]
+    pub fn warm_start(mut self, answer: &Recovery) -> Self {
+        let (l, r) = answer.factors();
+        self.warm_start = Some((l.to_owned(), r.to_owned()));
+        self
+    }
+
+    /// Calls `observer` once an iteration; it stops the solve by returning `ControlFlow::Break`.
+    #[must_use]
+    pub fn observe(mut self, observer: impl FnMut(&Progress) -> ControlFlow<()> + 'a) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Solves the program.
+    ///
+    /// # Errors
+    /// For what the caller got wrong: targets that do not fit the map or are not finite, a
+    /// tolerance outside `(0, 1)`, a start of another shape, magnitudes beyond double precision.
+    pub fn solve(self) -> Result<Recovery, Error> {
+        super::solve(self)
+    }
+}

@@ -1,0 +1,160 @@
+//! What a solve returns: the answer, the bound that proves it, and what could not be known.
+
+use crate::{Mat, MatRef};
+use std::fmt;
+
+use super::Objective;
+
+/// How a solve ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// The matrix fits the measurements and the lower bound proves it optimal to the tolerance.
+    Certified,
+    /// The iteration limit came first.
+    IterationLimit,
+    /// No further progress is possible in double precision; the gap says how close the answer is.
+    Stalled,
+    /// The observer asked to stop.
+    Interrupted,
+    /// No matrix fits the measurements exactly; the answer is a least-squares fit.
+    Inconsistent,
+}
+
+impl Status {
+    /// Whether the answer is proved optimal to the tolerance that was asked for.
+    pub fn is_certified(self) -> bool {
+        self == Status::Certified
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Status::Certified => "certified",
+            Status::IterationLimit => "iteration limit",
+            Status::Stalled => "stalled",
+            Status::Interrupted => "interrupted",
+            Status::Inconsistent => "inconsistent",
+        })
+    }
+}
+
+/// Something a careful reader of the answer should know.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Rows that no measurement depends on; they are zero in the answer.
+    UnidentifiedRows(usize),
+    /// Columns that no measurement depends on; they are zero in the answer.
+    UnidentifiedCols(usize),
+    /// Directions, not aligned with rows or columns, that no measurement depends on.
+    UnidentifiedDirections {
+        /// Directions of the row side (`R^{d1}`).
+        left: usize,
+        /// Directions of the column side (`R^{d2}`).
+        right: usize,
+    },
+    /// All targets are zero, so the answer is the zero matrix.
+    ZeroTargets,
+    /// Measurements that repeat what the others say.
+    RedundantMeasurements(usize),
+    /// The least-squares residual of inconsistent measurements, relative to the targets.
+    Residual(f64),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::UnidentifiedRows(n) => {
+                write!(f, "{n} row(s) are seen by no measurement and are set to zero")
+            }
+            Warning::UnidentifiedCols(n) => {
+                write!(f, "{n} column(s) are seen by no measurement and are set to zero")
+            }
+            Warning::UnidentifiedDirections { left, right } => write!(
+                f,
+                "no measurement depends on {left} row-side and {right} column-side direction(s); \
+                 the answer has no component along them"
+            ),
+            Warning::ZeroTargets => f.write_str("all targets are zero, so the answer is zero"),
+            Warning::RedundantMeasurements(n) => {
+                write!(f, "{n} measurement(s) are combinations of the others")
+            }
+            Warning::Residual(r) => write!(
+                f,
+                "no matrix fits the measurements: the least-squares residual is {r:.2e} of the \
+                 targets' norm; the data are noisy or inconsistent"
+            ),
+        }
+    }
+}
+
+/// A snapshot that observers get once an iteration.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Iterations so far, over all roads.
+    pub iteration: usize,
+    /// The road being travelled, in words.
+    pub road: &'static str,
+    /// Objective at the current point, when one is at hand.
+    pub objective: f64,
+    /// Best proved lower bound so far.
+    pub lower_bound: f64,
+    /// `|A(X) - b| / |b|`.
+    pub feasibility: f64,
+    /// Rank of the current point.
+    pub rank: usize,
+}
+
+/// The answer of a solve, with its proof.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The problem that was solved.
+    pub objective_kind: Objective,
+    /// How the solve ended.
+    pub status: Status,
+    /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear).
+    pub objective: f64,
+    /// `<b, y>` for the dual vector [`Recovery::dual`]: no feasible matrix has a smaller objective.
+    pub lower_bound: f64,
+    /// `(objective - lower_bound) / objective`, in absolute value.
+    pub relative_gap: f64,
+    /// `|A(X) - b|_2 / |b|_2`.
+    pub feasibility: f64,
+    /// Rank of the answer.
+    pub rank: usize,
+    /// Whether the answer is proved to be the only solution (to the precision of the certificate);
+    /// `false` says only that this was not proved.
+    pub unique: bool,
+    /// Exact scaled trace of the Hessian at [`Recovery::factors`].
+    pub scaled_trace: f64,
+    /// Iterations over all roads.
+    pub iterations: usize,
+    /// Rows that no measurement depends on.
+    pub unidentified_rows: Vec<usize>,
+    /// Columns that no measurement depends on.
+    pub unidentified_cols: Vec<usize>,
+    /// What else the reader should know.
+    pub warnings: Vec<Warning>,
+    /// The certificate `y` (length `m`), with `|D1^{-1} A*(y) D2^{-1}|_op <= 1` (flat) or
+    /// `|A*(y)|_op <= 1` (nuclear).
+    pub dual: Vec<f64>,
+    pub(super) left: Mat<f64>,
+    pub(super) right: Mat<f64>,
+}
+
+impl Recovery {
+    /// Factors `L` (`d1 x rank`) and `R` (`d2 x rank`) with `X = L R^T`: the flat pair
+    /// `L = D1^{-1} U S^{1/2}`, `R = D2^{-1} V S^{1/2}` of `D1 X D2 = U S V^T`, or the balanced pair
+    /// for the nuclear norm.
+    pub fn factors(&self) -> (MatRef<'_, f64>, MatRef<'_, f64>) {
+        (self.left.as_ref(), self.right.as_ref())
+    }
+
+    /// The matrix `X = L R^T`, `d1 x d2`.
+    pub fn matrix(&self) -> Mat<f64> {
+        crate::linalg::product(self.left.as_ref(), self.right.transpose())
+    }
+}

@@ -1,0 +1,70 @@
+//! The problem from the user's arrays.
+
+use flatmin_core::{DenseMap, Error, FactoredLoss, Objective, Program, Rescaling};
+
+/// `m` measurements `b_i = <A_i, M>` of an unknown `d1 x d2` matrix.
+#[derive(Debug, Clone)]
+pub struct Sensing {
+    map: DenseMap,
+    targets: Vec<f64>,
+}
+
+impl Sensing {
+    /// A measurement map and its targets `b` (length `m`).
+    ///
+    /// # Errors
+    /// When there is not one finite target a measurement.
+    pub fn new(map: DenseMap, targets: Vec<f64>) -> Result<Sensing, Error> {
+        FactoredLoss::new(&map, &targets)?;
+        Ok(Sensing { map, targets })
+    }
+
+    /// The `m x d1 x d2` array of measurements in C order, and the targets (length `m`).
+    ///
+    /// # Errors
+    /// When the shapes disagree, something is empty, or a value is not finite.
+    pub fn from_arrays(
+        rows: usize,
+        cols: usize,
+        measurements: Vec<f64>,
+        targets: Vec<f64>,
+    ) -> Result<Sensing, Error> {
+        Sensing::new(DenseMap::new(rows, cols, measurements)?, targets)
+    }
+
+    /// The measurement map.
+    pub fn map(&self) -> &DenseMap {
+        &self.map
+    }
+
+    /// The targets `b`.
+    pub fn targets(&self) -> &[f64] {
+        &self.targets
+    }
+
+    /// The program whose solution is flat: `min |D1 X D2|_*  s.t.  A(X) = b`.
+    pub fn flat(&self) -> Program<'_> {
+        Program::new(&self.map, &self.targets, Objective::Flat)
+    }
+
+    /// The program of least nuclear norm: `min |X|_*  s.t.  A(X) = b`.
+    pub fn nuclear(&self) -> Program<'_> {
+        Program::new(&self.map, &self.targets, Objective::Nuclear)
+    }
+
+    /// The overparameterised loss `(1/m) |A(L R^T) - b|^2`.
+    ///
+    /// # Errors
+    /// None for a problem that was constructed.
+    pub fn loss(&self) -> Result<FactoredLoss<'_>, Error> {
+        FactoredLoss::new(&self.map, &self.targets)
+    }
+
+    /// The rescaling matrices `D1`, `D2`.
+    ///
+    /// # Errors
+    /// When the Grams overflow.
+    pub fn rescaling(&self) -> Result<Rescaling, Error> {
+        Rescaling::new(&self.map)
+    }
+}
