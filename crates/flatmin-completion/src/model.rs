@@ -6,7 +6,7 @@ use flatmin_core::{Entries, Error, FactoredLoss, MatRef, Objective, Program, Res
 #[derive(Debug, Clone)]
 pub struct Completion {
     map: Entries,
-    values: Vec<f64>,
+    targets: Vec<f64>,
 }
 
 impl Completion {
@@ -24,7 +24,10 @@ impl Completion {
     ) -> Result<Completion, Error> {
         let map = Entries::new(rows, cols, row_indices, col_indices)?;
         FactoredLoss::new(&map, &values)?;
-        Ok(Completion { map, values })
+        Ok(Completion {
+            map,
+            targets: values,
+        })
     }
 
     /// Observed entries as `(row, column, value)`.
@@ -71,19 +74,19 @@ impl Completion {
         &self.map
     }
 
-    /// The observed values.
-    pub fn values(&self) -> &[f64] {
-        &self.values
+    /// The observed values `b`, in the order of [`Completion::map`].
+    pub fn targets(&self) -> &[f64] {
+        &self.targets
     }
 
     /// The program whose solution is flat: `min |D1 X D2|_*  s.t.  A(X) = b`.
     pub fn flat(&self) -> Program<'_> {
-        Program::new(&self.map, &self.values, Objective::Flat)
+        Program::new(&self.map, &self.targets, Objective::Flat)
     }
 
     /// The program of least nuclear norm: `min |X|_*  s.t.  A(X) = b`.
     pub fn nuclear(&self) -> Program<'_> {
-        Program::new(&self.map, &self.values, Objective::Nuclear)
+        Program::new(&self.map, &self.targets, Objective::Nuclear)
     }
 
     /// The overparameterised loss `(1/m) |A(L R^T) - b|^2`.
@@ -91,7 +94,7 @@ impl Completion {
     /// # Errors
     /// None for a problem that was constructed.
     pub fn loss(&self) -> Result<FactoredLoss<'_>, Error> {
-        FactoredLoss::new(&self.map, &self.values)
+        FactoredLoss::new(&self.map, &self.targets)
     }
 
     /// The rescaling matrices `D1`, `D2`: square roots of the observed counts, up to scale.

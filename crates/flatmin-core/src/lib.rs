@@ -20,6 +20,7 @@ pub mod operator;
 pub mod planted;
 pub mod rng;
 pub mod solver;
+pub mod theory;
 
 pub use error::Error;
 pub use faer::{Mat, MatMut, MatRef};

@@ -26,10 +26,13 @@ impl Planted {
         truth: &mut Stream,
         measurements: &mut Stream,
     ) -> Result<Planted, Error> {
-        let truth = planted::low_rank(rows, cols, rank, truth);
+        let truth = planted::low_rank(rows, cols, rank, truth)?;
         let map = DenseMap::new(rows, cols, measurements.gaussian_vector(rows * cols * m))?;
         let mut targets = vec![0.0; m];
         map.apply(truth.as_ref(), &mut targets);
-        Ok(Planted { problem: Sensing::new(map, targets)?, truth })
+        Ok(Planted {
+            problem: Sensing::new(map, targets)?,
+            truth,
+        })
     }
 }
