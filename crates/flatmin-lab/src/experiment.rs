@@ -108,7 +108,7 @@ fn sensing(scale: Scale) -> (Vec<Cell>, u32) {
 /// The paper's grid of Figure 3 (c), or every other line of its corner.
 fn completion(scale: Scale) -> (Vec<Cell>, u32) {
     let (d_max, percent, trials) = match scale {
-        Scale::Quick => (50, (10..=90).step_by(10), 4),
+        Scale::Quick => (50, (10_u32..=90).step_by(10), 4),
         Scale::Paper => (100, (5..=95).step_by(5), 10),
     };
     let cell = |d, percent| square(d, Sampling::Bernoulli { p: Millionths(10_000 * percent) });
@@ -133,7 +133,7 @@ fn nonuniform(scale: Scale) -> (Vec<Cell>, u32) {
     let cell = |percent| {
         square(d, Sampling::PowerLaw { entries, exponent: Millionths(10_000 * percent) })
     };
-    ((0..=120).step_by(step).map(cell).collect(), trials)
+    ((0_u32..=120).step_by(step).map(cell).collect(), trials)
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Planted {
     fn measurements(&self) -> usize {
         match self {
             Planted::Sensing(planted) => planted.problem.targets().len(),
-            Planted::Completion(planted) => planted.problem.values().len(),
+            Planted::Completion(planted) => planted.problem.targets().len(),
         }
     }
 
