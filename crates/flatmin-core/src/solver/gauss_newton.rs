@@ -172,14 +172,8 @@ fn settle(
         Some(tangent) => Some(tangent),
         None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v, problem.par),
     };
-    let rank = arrival.point.rank();
     incumbent.offer_point(arrival.point, arrival.infeasibility);
-    let Some(tangent) = tangent else { return Ok(()) };
-    let bound = problem.bound(tangent.least_norm_dual(problem.map))?;
-    // Injective on the tangent space and strictly slack beyond it: no other matrix is as good.
-    let next = bound.w.s.get(rank).copied().unwrap_or(0.0);
-    let slack = next < 1.0 - 1e-6;
-    incumbent.offer_bound(bound);
-    incumbent.unique = slack && incumbent.gap() <= problem.tolerance;
+    incumbent.tangent = tangent;
+    incumbent.sharpen(problem, &vec![0.0; problem.b.len()])?;
     Ok(())
 }

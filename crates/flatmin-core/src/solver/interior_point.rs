@@ -54,6 +54,14 @@ pub(super) fn interior_point(
         if !monitor.tick("interior point", 0.5 * trace, lower, infeasibility(problem, &z), n) {
             break;
         }
+        if 0.5 * trace < (1.0 - problem.tolerance) * incumbent.upper() {
+            // There is a better matrix than the interpolating one of low rank.
+            incumbent.tangent = None;
+        }
+        incumbent.sharpen(problem, &y)?;
+        if incumbent.gap() <= problem.tolerance {
+            return Ok(());
+        }
         stuck = if gap < 0.9 * best_gap { 0 } else { stuck + 1 };
         best_gap = best_gap.min(gap);
         if gap <= 0.1 * problem.tolerance || stuck >= 4 {
