@@ -14,11 +14,15 @@ use crate::rng::Stream;
 /// assert!((m.norm_l2() - 1.0).abs() < 1e-14);
 /// ```
 pub fn low_rank(rows: usize, cols: usize, rank: usize, stream: &mut Stream) -> Mat<f64> {
-    let (u, v) = (stream.gaussian_matrix(rows, rank), stream.gaussian_matrix(cols, rank));
+    let (u, v) = (
+        stream.gaussian_matrix(rows, rank),
+        stream.gaussian_matrix(cols, rank),
+    );
     let mut m = product(u.as_ref(), v.transpose());
     let norm = m.norm_l2();
     if norm > 0.0 {
-        m.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v /= norm));
+        m.col_iter_mut()
+            .for_each(|c| c.iter_mut().for_each(|v| *v /= norm));
     }
     m
 }

@@ -30,6 +30,9 @@ impl Planted {
         let map = DenseMap::new(rows, cols, measurements.gaussian_vector(rows * cols * m))?;
         let mut targets = vec![0.0; m];
         map.apply(truth.as_ref(), &mut targets);
-        Ok(Planted { problem: Sensing::new(map, targets)?, truth })
+        Ok(Planted {
+            problem: Sensing::new(map, targets)?,
+            truth,
+        })
     }
 }
