@@ -1,6 +1,6 @@
 //! The problem that every road solves: `min |Z|_*  s.t.  B(Z) = b`, and what proves an answer.
 
-use super::point::Point;
+use super::point::{Point, Tangent};
 use super::recovery::Progress;
 use super::program::Observer;
 use crate::linalg::{self, Par, Svd, norm};
@@ -67,10 +67,12 @@ pub(super) struct Bound {
 }
 
 /// The best answer so far: a point that fits the measurements, and a bound, found together or not.
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
 pub(super) struct Incumbent {
     pub(super) point: Option<(Point, f64)>,
     pub(super) bound: Option<Bound>,
+    /// Tangent space at an interpolating point of low rank, on which dual vectors are sharpened.
+    pub(super) tangent: Option<Tangent>,
     pub(super) unique: bool,
 }
 
@@ -99,12 +101,40 @@ impl Incumbent {
         }
     }
 
+    /// Moves `y` onto `P_T(B*(y)) = U V^T`, where `<b, y> = |Z|_*` exactly, and offers its bound;
+    /// returns the operator norm of `B*(y)`, below which the interpolating point is optimal when
+    /// it is 1. `None` without an interpolating point.
+    pub(super) fn sharpen(
+        &mut self,
+        problem: &Equality<'_>,
+        y: &[f64],
+    ) -> Result<Option<(Vec<f64>, f64)>, Error> {
+        let Some(tangent) = &self.tangent else { return Ok(None) };
+        let y = tangent.meet(problem.map, y);
+        let rank = tangent.rank();
+        let bound = problem.bound(y.clone())?;
+        let largest = bound.w.s.first().copied().unwrap_or(0.0);
+        // Injective on the tangent space and strictly slack beyond it: no other matrix is as good.
+        let slack = bound.w.s.get(rank).is_none_or(|&next| next < 1.0 - 1e-6);
+        self.offer_bound(bound);
+        self.unique |= slack && self.gap() <= problem.tolerance;
+        Ok(Some((y, largest)))
+    }
+
     /// Relative duality gap; infinite without a feasible point and a bound.
     pub(super) fn gap(&self) -> f64 {
         match (&self.point, &self.bound) {
             (Some((point, infeasibility)), Some(bound)) if *infeasibility <= FEASIBLE => {
                 relative_gap(point.nuclear_norm(), bound.lower)
             }
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// Norm of the feasible point; infinite without one.
+    pub(super) fn upper(&self) -> f64 {
+        match &self.point {
+            Some((point, infeasibility)) if *infeasibility <= FEASIBLE => point.nuclear_norm(),
             _ => f64::INFINITY,
         }
     }

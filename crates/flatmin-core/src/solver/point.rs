@@ -160,18 +160,20 @@ impl Tangent {
         out
     }
 
-    /// The `y` of least norm with `P_T(B*(y)) = U V^T`.
-    pub(super) fn least_norm_dual(&self, map: &dyn LinearMap) -> Vec<f64> {
-        let (lt, rt) = self.solve(self.u.as_ref(), self.v.as_ref());
-        self.apply(map, &lt, &rt)
+    pub(super) fn rank(&self) -> usize {
+        self.u.ncols()
     }
 
-    /// Projection of `y` on the null space of `J^T`, given `G = B*(y)`.
-    pub(super) fn project_null(&self, map: &dyn LinearMap, y: &mut [f64], g: MatRef<'_, f64>) {
-        let gl = product(g, self.v.as_ref());
-        let gr = product(g.transpose(), self.u.as_ref());
+    /// The vector nearest to `y` among those with `P_T(B*(y)) = U V^T`.
+    pub(super) fn meet(&self, map: &dyn LinearMap, y: &[f64]) -> Vec<f64> {
+        // J^T y - g, where g = (U, V) are the coordinates of U V^T.
+        let (mut gl, mut gr) = (Mat::zeros(self.u.nrows(), self.rank()), Mat::zeros(self.v.nrows(), self.rank()));
+        map.adjoint_times(y, self.v.as_ref(), gl.as_mut());
+        map.adjoint_transpose_times(y, self.u.as_ref(), gr.as_mut());
+        gl -= &self.u;
+        gr -= &self.v;
         let (lt, rt) = self.solve(gl.as_ref(), gr.as_ref());
-        let component = self.apply(map, &lt, &rt);
-        y.iter_mut().zip(&component).for_each(|(y, c)| *y -= c);
+        let excess = self.apply(map, &lt, &rt);
+        y.iter().zip(&excess).map(|(y, e)| y - e).collect()
     }
 }
