@@ -209,6 +209,23 @@ fn says_when_directions_are_unseen() {
     );
 }
 
+/// Measurements that contradict one another are said to, whatever the sizes.
+#[test]
+fn contradictions_are_not_certified() {
+    for (measurements, targets) in [
+        (vec![0.0, 0.0], vec![1.0]),
+        (vec![1.0, 0.0, 0.0, 0.0], vec![1.0, 1.0]),
+        (vec![1.0, 2.0, 1.0, 2.0], vec![1.0, 2.0]),
+    ] {
+        let problem = Sensing::from_arrays(1, 2, measurements, targets).unwrap();
+        for program in programs(&problem) {
+            let answer = program.solve().unwrap();
+            assert_eq!(answer.status, Status::Inconsistent);
+            assert!(answer.matrix().is_all_finite());
+        }
+    }
+}
+
 /// Targets of any size have the same answer, up to that size.
 #[test]
 fn extreme_targets_scale_the_answer() {
@@ -438,7 +455,7 @@ fn answers_are_reproducible_to_the_bit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
     /// Whatever the shape, the rank and the number of measurements: no panic, and what is called
     /// certified is.
