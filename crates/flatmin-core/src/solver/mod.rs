@@ -193,6 +193,12 @@ fn travel(
     monitor: &mut Monitor<'_>,
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
+    let dims = problem.map.dims();
+    if dims.rows == 0 || dims.cols == 0 {
+        // Measurements that see nothing cannot have targets.
+        outcome.misfit = Some(1.0);
+        return Ok(outcome);
+    }
     if let Some(misfit) = linear::determined(problem, incumbent)? {
         outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
         return Ok(outcome);
@@ -204,7 +210,6 @@ fn travel(
     if done(incumbent, monitor) {
         return Ok(outcome);
     }
-    let dims = problem.map.dims();
     if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
         large(problem, incumbent, monitor)?;
         return Ok(outcome);
@@ -273,3 +278,6 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

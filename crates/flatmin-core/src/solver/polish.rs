@@ -1,11 +1,14 @@
 //! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
 
-use super::equality::{Equality, FEASIBLE, Incumbent, Monitor};
+use super::equality::{Equality, Incumbent, Monitor};
 use super::gauss_newton::gauss_newton;
 use super::point::Point;
 use super::linear::{LARGEST_SYSTEM, conjugate_gradients};
 use crate::linalg::{Cholesky, accumulate, product};
 use crate::{Error, Mat};
+
+/// Largest `|B(Z) - b| / |b|` of a polished point: the point it replaces fits to rounding.
+const EXACT: f64 = 1e-12;
 
 /// Replaces the incumbent's point by one of the rank of `near`, when that proves as good.
 ///
@@ -52,7 +55,7 @@ fn accept(
     incumbent: &mut Incumbent,
 ) -> bool {
     let old = incumbent.point.replace((point, infeasibility));
-    let good = infeasibility <= FEASIBLE && incumbent.gap() <= problem.tolerance;
+    let good = infeasibility <= EXACT && incumbent.gap() <= problem.tolerance;
     if !good {
         incumbent.point = old;
     }
