@@ -12,7 +12,7 @@ fn main() {
     for seed in 0..trials {
         let mut t = Stream::new(seed, "probe", d as u64, 0, Role::Truth);
         let mut s = Stream::new(seed, "probe", d as u64, 0, Role::Measurements);
-        let truth = planted::low_rank(d, d, r, &mut t);
+        let truth = planted::low_rank(d, d, r, &mut t).unwrap();
         let m = (mult * (r * (2 * d - r)) as f64) as usize;
         let map: Box<dyn LinearMap> = if kind == "s" {
             Box::new(DenseMap::new(d, d, s.gaussian_vector(d * d * m)).unwrap())
