@@ -201,6 +201,20 @@ impl Whitening {
         }
     }
 
+    /// Diagonal of `P diag(w) P^T`, when that matrix is diagonal.
+    pub(crate) fn spread(&self, w: &[f64]) -> Option<Vec<f64>> {
+        match self {
+            Whitening::Diagonal { order, kept, weights } => {
+                let mut out = vec![0.0; *order];
+                for ((&i, p), w) in kept.iter().zip(weights).zip(w) {
+                    out[i] = p * p * w;
+                }
+                Some(out)
+            }
+            Whitening::Dense(_) => None,
+        }
+    }
+
     /// `P F`, of shape `d x k`.
     pub(crate) fn times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
         match self {

@@ -82,6 +82,15 @@ pub fn inner(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
         .sum()
 }
 
+/// `A diag(s)` as a new matrix.
+pub fn scale_columns(a: MatRef<'_, f64>, s: &[f64]) -> Mat<f64> {
+    let mut out = a.to_owned();
+    for (column, s) in out.col_iter_mut().zip(s) {
+        column.iter_mut().for_each(|v| *v *= s);
+    }
+    out
+}
+
 /// Largest absolute entry; 0 for an empty slice.
 pub fn max_abs(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |m, v| v.abs().max(m))
@@ -262,4 +271,22 @@ pub fn thin_qr(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
         MemStack::new(&mut MemBuffer::new(scratch)),
     );
     (q, r)
+}
+
+/// Eigenvalues of a symmetric matrix (its lower triangle is read), nondecreasing.
+pub fn symmetric_eigenvalues(a: MatRef<'_, f64>) -> Result<Vec<f64>, Error> {
+    let n = a.nrows();
+    let mut values = faer::diag::Diag::zeros(n);
+    let none = evd::ComputeEigenvectors::No;
+    let scratch = evd::self_adjoint_evd_scratch::<f64>(n, none, Par::Seq, Default::default());
+    evd::self_adjoint_evd(
+        a,
+        values.as_mut(),
+        None,
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
+    Ok(values.column_vector().iter().copied().collect())
 }

@@ -45,11 +45,14 @@ impl<'a> FactoredLoss<'a> {
         r: MatRef<'_, f64>,
     ) -> (f64, Mat<f64>, Mat<f64>) {
         let m = self.targets.len() as f64;
-        let residual = self.residual(l, r);
-        let scaled: Vec<f64> = residual.iter().map(|v| 2.0 / m * v).collect();
         let (mut gl, mut gr) = (Mat::zeros(l.nrows(), l.ncols()), Mat::zeros(r.nrows(), r.ncols()));
-        self.map.adjoint_times(&scaled, r, gl.as_mut());
-        self.map.adjoint_transpose_times(&scaled, l, gr.as_mut());
+        let mut residual = vec![0.0; self.targets.len()];
+        let ones = vec![1.0; l.ncols()];
+        let (left, right) = (gl.as_mut(), gr.as_mut());
+        self.map.residual_and_gradient((l, &ones, r), self.targets, &mut residual, left, right);
+        for gradient in [&mut gl, &mut gr] {
+            gradient.col_iter_mut().for_each(|c| c.iter_mut().for_each(|g| *g *= 2.0 / m));
+        }
         (dot(&residual, &residual) / m, gl, gr)
     }
 

@@ -1,7 +1,7 @@
 //! The law that every linear map obeys.
 
 use super::{Dims, LinearMap};
-use crate::linalg::{inner, product};
+use crate::linalg::{inner, product, scale_columns};
 use crate::rng::{Role, Stream};
 use faer::{Mat, MatRef};
 
@@ -48,6 +48,18 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     map.adjoint_transpose_times(&y, l.as_ref(), right.as_mut());
     worst = worst.max(matrices(left.as_ref(), product(back.as_ref(), r.as_ref()).as_ref()));
     worst = worst.max(matrices(right.as_ref(), product(back.transpose(), l.as_ref()).as_ref()));
+
+    // Value and gradient at factors.
+    let (mut gl, mut gr) = (Mat::zeros(rows, k), Mat::zeros(cols, k));
+    let weights = [0.5, -2.0];
+    let frames = (l.as_ref(), &weights[..], r.as_ref());
+    map.residual_and_gradient(frames, &b, &mut residual, gl.as_mut(), gr.as_mut());
+    let x = product(scale_columns(l.as_ref(), &weights).as_ref(), r.transpose());
+    let expected: Vec<f64> = apply(x.as_ref()).iter().zip(&b).map(|(a, b)| a - b).collect();
+    worst = worst.max(vectors(&residual, &expected));
+    let image = map.adjoint_matrix(&expected);
+    worst = worst.max(matrices(gl.as_ref(), product(image.as_ref(), r.as_ref()).as_ref()));
+    worst = worst.max(matrices(gr.as_ref(), product(image.transpose(), l.as_ref()).as_ref()));
 
     // The normal matrix of Gauss-Newton: J^T J t = J^T A(L Rt^T + Lt R^T).
     let n = k * (rows + cols);

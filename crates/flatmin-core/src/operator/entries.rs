@@ -2,6 +2,7 @@
 
 use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
+use crate::linalg::scale_columns;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
 use faer::{MatMut, MatRef};
 
@@ -127,6 +128,20 @@ impl LinearMap for Entries {
         );
     }
 
+    fn residual_and_gradient(
+        &self,
+        (u, s, v): (MatRef<'_, f64>, &[f64], MatRef<'_, f64>),
+        targets: &[f64],
+        residual: &mut [f64],
+        left: MatMut<'_, f64>,
+        right: MatMut<'_, f64>,
+    ) {
+        self.apply_factored(scale_columns(u, s).as_ref(), v, residual);
+        residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
+        self.adjoint_times(residual, v, left);
+        self.adjoint_transpose_times(residual, u, right);
+    }
+
     fn adjoint_times(&self, y: &[f64], r: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         scatter(y, &self.rows, &self.cols, r, out);
     }
@@ -187,6 +202,10 @@ impl LinearMap for Entries {
                 }
             }
         }
+    }
+
+    fn diagonal_gram(&self, w1: &[f64], w2: &[f64]) -> Option<Vec<f64>> {
+        Some(self.positions().map(|(i, j)| w1[i] * w2[j]).collect())
     }
 }
 

@@ -7,12 +7,15 @@
 pub mod check;
 mod dense;
 mod entries;
+mod whitened;
 
 use crate::Error;
+use crate::linalg::scale_columns;
 use faer::{Mat, MatMut, MatRef};
 
 pub use dense::DenseMap;
 pub use entries::Entries;
+pub(crate) use whitened::Whitened;
 
 /// Sizes of a linear map `R^{rows x cols} -> R^measurements`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +112,24 @@ pub trait LinearMap: Send + Sync {
         self.adjoint(residual, back);
     }
 
+    /// Residual `A(U diag(s) V^T) - b` and its back-projections `left = A*(residual) V` (`d1 x k`)
+    /// and `right = A*(residual)^T U` (`d2 x k`). With `s = 1` these are the gradient blocks of the
+    /// factored loss, up to the factor `2 / m`.
+    fn residual_and_gradient(
+        &self,
+        (u, s, v): (MatRef<'_, f64>, &[f64], MatRef<'_, f64>),
+        targets: &[f64],
+        residual: &mut [f64],
+        left: MatMut<'_, f64>,
+        right: MatMut<'_, f64>,
+    ) {
+        let x = crate::linalg::product(scale_columns(u, s).as_ref(), v.transpose());
+        let mut back = Mat::zeros(u.nrows(), v.nrows());
+        self.residual_and_adjoint(x.as_ref(), targets, residual, back.as_mut());
+        crate::linalg::multiply(left, back.as_ref(), v);
+        crate::linalg::multiply(right, back.transpose(), u);
+    }
+
     /// `out = A(L R^T)`, with `L` of shape `d1 x k` and `R` of shape `d2 x k`.
     fn apply_factored(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>, out: &mut [f64]) {
         self.apply(crate::linalg::product(l, r.transpose()).as_ref(), out);
@@ -195,6 +216,12 @@ pub trait LinearMap: Send + Sync {
             self.apply(image.as_ref(), &mut column);
             out.as_mut().col_mut(j).iter_mut().zip(&column).for_each(|(o, v)| *o = *v);
         }
+    }
+
+    /// Diagonal of the Gram matrix `<A_i, diag(w1) A_j diag(w2)>` when that matrix is diagonal for
+    /// all weights, as it is for sampled entries; `None` otherwise.
+    fn diagonal_gram(&self, _w1: &[f64], _w2: &[f64]) -> Option<Vec<f64>> {
+        None
     }
 }
 

@@ -1,7 +1,161 @@
 //! Certified solutions of FLAT and NUC.
-pub use program::{Objective, Program};
-pub use recovery::{Progress, Recovery, Status, Warning};
+//!
+//! Both are `min |Z|_*  s.t.  B(Z) = b` after the change of variables `X = P1 Z P2^T`
+//! (`P_i = D_i^{-1}` for FLAT, `I` for NUC, on the directions that the measurements see). The fast
+//! road ([`gauss_newton`]) guesses a rank and proves the answer afterwards; what it cannot prove
+//! goes to the convex road ([`interior_point`]). Whatever the road, the answer carries a dual
+//! vector `y` with `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
+
+mod equality;
+mod gauss_newton;
+mod interior_point;
+mod point;
 mod program;
 mod recovery;
-use crate::Error;
-fn solve(_p: Program<'_>) -> Result<Recovery, Error> { Err(Error::Factorisation { what: "nothing" }) }
+
+pub use program::{Objective, Program};
+pub use recovery::{Progress, Recovery, Status, Warning};
+
+use crate::error::Error;
+use crate::flatness::{Rescaling, Whitening, unseen};
+use crate::linalg::{Par, max_abs, norm};
+use crate::loss::check_targets;
+use crate::operator::{LinearMap, Whitened};
+use crate::Mat;
+use equality::{Equality, Incumbent, Monitor, Stop, relative_gap};
+use point::Point;
+
+/// Solves a program; see [`Program::solve`].
+fn solve(program: Program<'_>) -> Result<Recovery, Error> {
+    check(&program)?;
+    let map = program.map;
+    let rescaling = Rescaling::new(map)?;
+    let flat = program.objective == Objective::Flat;
+    let left = Whitening::new(&rescaling.d1_squared, flat)?;
+    let right = Whitening::new(&rescaling.d2_squared, flat)?;
+    let whitened = Whitened { map, left: &left, right: &right };
+    let plain = left.is_identity() && right.is_identity();
+    let operator: &dyn LinearMap = if plain { map } else { &whitened };
+
+    let scale = max_abs(program.targets);
+    let b: Vec<f64> = program.targets.iter().map(|b| b / scale).collect();
+    let problem = Equality {
+        map: operator,
+        b: &b,
+        norm_b: norm(&b),
+        tolerance: program.tolerance,
+        par: if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) },
+    };
+    let start = match &program.warm_start {
+        Some((l, r)) if l.ncols() > 0 => {
+            let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
+            let mut point = Point::from_factors(l.as_ref(), r.as_ref())?;
+            point.s.iter_mut().for_each(|s| *s /= scale);
+            Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0)
+        }
+        _ => None,
+    };
+    let mut monitor = Monitor {
+        observer: program.observer,
+        limit: program.max_iterations,
+        iterations: 0,
+        stop: None,
+        scale,
+    };
+    let mut incumbent = Incumbent::default();
+    if scale > 0.0 {
+        gauss_newton::search(&problem, start, program.rank, &mut incumbent, &mut monitor)?;
+        if incumbent.gap() > problem.tolerance && monitor.stop.is_none() {
+            if let Some((z0, kernel)) = interior_point::least_norm_start(&problem) {
+                interior_point::interior_point(&problem, z0, &kernel, &mut incumbent, &mut monitor)?;
+            }
+        }
+    }
+    let gap = incumbent.gap();
+    let status = match monitor.stop {
+        _ if gap <= problem.tolerance || scale == 0.0 => Status::Certified,
+        Some(Stop::Limit) => Status::IterationLimit,
+        Some(Stop::Interrupted) => Status::Interrupted,
+        None => Status::Stalled,
+    };
+    let (point, feasibility) = incumbent.point.clone().unwrap_or((
+        Point {
+            u: Mat::zeros(operator.dims().rows, 0),
+            s: vec![],
+            v: Mat::zeros(operator.dims().cols, 0),
+        },
+        if scale > 0.0 { 1.0 } else { 0.0 },
+    ));
+    let dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
+    let (l, r) = point.balanced();
+    let root = scale.sqrt();
+    let grow = |p: &Whitening, f: &Mat<f64>| {
+        let mut full = p.times(f.as_ref());
+        full.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v *= root));
+        full
+    };
+    let (l, r) = (grow(&left, &l), grow(&right, &r));
+    let objective = scale * point.nuclear_norm();
+    let lower_bound = scale * incumbent.lower();
+    let unidentified_rows = unseen(&rescaling.d1_squared);
+    let unidentified_cols = unseen(&rescaling.d2_squared);
+    let mut warnings = Vec::new();
+    if scale == 0.0 {
+        warnings.push(Warning::ZeroTargets);
+    }
+    if !unidentified_rows.is_empty() {
+        warnings.push(Warning::UnidentifiedRows(unidentified_rows.len()));
+    }
+    if !unidentified_cols.is_empty() {
+        warnings.push(Warning::UnidentifiedCols(unidentified_cols.len()));
+    }
+    Ok(Recovery {
+        objective_kind: program.objective,
+        status,
+        objective,
+        lower_bound,
+        relative_gap: relative_gap(objective, lower_bound),
+        feasibility,
+        rank: point.rank(),
+        unique: incumbent.unique,
+        scaled_trace: rescaling.scaled_trace(l.as_ref(), r.as_ref())?,
+        iterations: monitor.iterations,
+        unidentified_rows,
+        unidentified_cols,
+        warnings,
+        dual,
+        left: l,
+        right: r,
+    })
+}
+
+/// Everything that a caller can get wrong.
+fn check(program: &Program<'_>) -> Result<(), Error> {
+    check_targets(program.map, program.targets)?;
+    let dims = program.map.dims();
+    let tolerance = program.tolerance;
+    if !(tolerance > 0.0 && tolerance < 1.0) {
+        let got = tolerance.to_string();
+        return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
+    }
+    let positive = [
+        ("the rank", program.rank.unwrap_or(1)),
+        ("the iteration limit", program.max_iterations),
+        ("the number of threads", program.threads),
+    ];
+    for (name, value) in positive {
+        if value == 0 {
+            return Err(Error::Parameter { name, rule: "at least 1", got: "0".into() });
+        }
+    }
+    if let Some((l, r)) = &program.warm_start {
+        if l.nrows() != dims.rows || r.nrows() != dims.cols {
+            return Err(Error::Shape {
+                what: "the warm start",
+                expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
+                got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
+            });
+        }
+    }
+    Ok(())
+}
