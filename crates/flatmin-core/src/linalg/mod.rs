@@ -290,3 +290,31 @@ pub fn symmetric_eigenvalues(a: MatRef<'_, f64>) -> Result<Vec<f64>, Error> {
     .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
     Ok(values.column_vector().iter().copied().collect())
 }
+
+/// Indices of a maximal independent set of rows of a positive semidefinite matrix (its lower
+/// triangle is read), by Cholesky with complete pivoting; pivots below `tolerance` times the
+/// largest count as zero. Sorted.
+pub fn independent_rows(mut a: Mat<f64>, tolerance: f64) -> Vec<usize> {
+    let n = a.nrows();
+    let largest = (0..n).map(|i| a[(i, i)]).fold(0.0, f64::max);
+    let (mut order, mut inverse) = (vec![0usize; n], vec![0usize; n]);
+    let scratch = cholesky::llt_pivoting::factor::cholesky_in_place_scratch::<usize, f64>(
+        n,
+        Par::Seq,
+        Default::default(),
+    );
+    let outcome = cholesky::llt_pivoting::factor::cholesky_in_place(
+        a.as_mut(),
+        &mut order,
+        &mut inverse,
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    );
+    let Ok((info, permutation)) = outcome else { return Vec::new() };
+    // The pivots are nonincreasing.
+    let rank = (0..info.rank).take_while(|&i| a[(i, i)].powi(2) > tolerance * largest).count();
+    let mut rows = permutation.arrays().0[..rank].to_vec();
+    rows.sort_unstable();
+    rows
+}

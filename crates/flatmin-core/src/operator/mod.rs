@@ -7,6 +7,7 @@
 pub mod check;
 mod dense;
 mod entries;
+mod subset;
 mod whitened;
 
 use crate::Error;
@@ -15,6 +16,7 @@ use faer::{Mat, MatMut, MatRef};
 
 pub use dense::DenseMap;
 pub use entries::Entries;
+pub(crate) use subset::Subset;
 pub(crate) use whitened::Whitened;
 
 /// Sizes of a linear map `R^{rows x cols} -> R^measurements`.

@@ -14,6 +14,12 @@ use crate::{Error, Mat};
 /// Residual at which an iterate interpolates to the last digits.
 const INTERPOLATES: f64 = 1e-14;
 
+/// Ranks tried before the convex road is taken.
+const RANKS_TRIED: usize = 5;
+
+/// Largest order of a normal matrix that is formed and factored.
+const LARGEST_TANGENT: usize = 4000;
+
 /// A point with its residual and the back-projections that a step needs.
 struct Evaluated {
     point: Point,
@@ -110,8 +116,11 @@ pub(super) fn search(
 ) -> Result<(), Error> {
     let dims = problem.map.dims();
     let short = dims.rows.min(dims.cols);
-    // Beyond this rank the measurements cannot pin a matrix down.
-    let identifiable = |r: usize| r <= short && problem.freedom(r) <= problem.b.len();
+    // Beyond this rank the measurements cannot pin a matrix down, or its tangent space is too large.
+    let identifiable = |r: usize| {
+        let order = r * (dims.rows + dims.cols);
+        r <= short && problem.freedom(r) <= problem.b.len() && order <= LARGEST_TANGENT
+    };
     let mut point = match start {
         Some(point) => point,
         None => {
@@ -123,12 +132,15 @@ pub(super) fn search(
             point
         }
     };
-    while identifiable(point.rank()) {
+    for _ in 0..RANKS_TRIED {
+        if !identifiable(point.rank()) {
+            break;
+        }
         let arrival = gauss_newton(problem, point, monitor)?;
         if arrival.infeasibility <= FEASIBLE {
             return settle(problem, arrival, incumbent, monitor);
         }
-        if monitor.stop.is_some() || !identifiable(arrival.point.rank() + 1) {
+        if monitor.stop.is_some() {
             break;
         }
         // One rank more, along the steepest direction of the residual.

@@ -19,8 +19,10 @@
 //! Liu and Vandenberghe, *Interior-point method for nuclear norm approximation*, SIAM J. Matrix
 //! Anal. 31, 2009.
 
-use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine};
+use super::equality::{Equality, Incumbent, Monitor, combine};
+use super::linear::residual;
 use super::point::Point;
+use super::polish;
 use crate::linalg::{self, Cholesky, multiply_lower, norm, product, symmetrise_from_lower};
 use crate::{Error, Mat};
 
@@ -106,7 +108,7 @@ pub(super) fn interior_point(
         y.iter_mut().zip(&dy).for_each(|(y, dy)| *y += step_s * dy);
     }
     let z = p.as_ref().submatrix(0, d1, d1, d2).to_owned();
-    finish(problem, z, y, kernel, incumbent)
+    finish(problem, z, y, kernel, incumbent, monitor)
 }
 
 /// Offers the final iterate, made feasible to the last digits.
@@ -116,17 +118,25 @@ fn finish(
     y: Vec<f64>,
     kernel: &Cholesky,
     incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
     for _ in 0..2 {
-        let mut correction = residual(problem, &z);
+        let mut correction = residual(problem, z.as_ref());
         kernel.solve_vector(&mut correction);
         z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
     }
     let infeasible = infeasibility(problem, &z);
     let svd = linalg::svd(z.as_ref(), problem.par)?;
-    let rank = svd.s.len();
-    incumbent.offer_point(Point::leading(svd, rank).trimmed(1e-15), infeasible);
-    incumbent.offer_bound(problem.bound(y)?);
+    let bound = problem.bound(y)?;
+    // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
+    let largest = svd.s.first().copied().unwrap_or(0.0);
+    let rank = svd.s.iter().zip(&bound.w.s).take_while(|(s, w)| **s > largest * (1.0 - **w)).count();
+    let y = bound.y.clone();
+    incumbent.offer_bound(bound);
+    incumbent.offer_point(Point::leading(svd.clone(), svd.s.len()).trimmed(1e-15), infeasible);
+    if rank > 0 && rank < svd.s.len() {
+        polish::polish(problem, Point::leading(svd, rank), &y, incumbent, monitor)?;
+    }
     Ok(())
 }
 
@@ -145,15 +155,8 @@ fn set_block(p: &mut Mat<f64>, z: &Mat<f64>) {
     p.as_mut().submatrix_mut(d1, 0, d2, d1).copy_from(z.transpose());
 }
 
-fn residual(problem: &Equality<'_>, z: &Mat<f64>) -> Vec<f64> {
-    let mut residual = vec![0.0; problem.b.len()];
-    problem.map.apply(z.as_ref(), &mut residual);
-    residual.iter_mut().zip(problem.b).for_each(|(r, b)| *r -= b);
-    residual
-}
-
 fn infeasibility(problem: &Equality<'_>, z: &Mat<f64>) -> f64 {
-    norm(&residual(problem, z)) / problem.norm_b
+    norm(&residual(problem, z.as_ref())) / problem.norm_b
 }
 
 /// The scaling `G` of Nesterov and Todd and the scaled variable `D = G^T S G = G^{-1} P G^{-T}`.
@@ -224,7 +227,7 @@ fn direction(
     let lifted = product(product(g.as_ref(), target.as_ref()).as_ref(), g.transpose());
     // B(Z + lifted_12 + (W dS W)_12) = b, where (W dS W)_12 = W11 B*(dy) W22 + W12 B*(dy)^T W12.
     let goal = combine(z, 1.0, &lifted.as_ref().submatrix(0, d1, d1, d2).to_owned());
-    let mut dy: Vec<f64> = residual(problem, &goal).iter().map(|r| -r).collect();
+    let mut dy: Vec<f64> = residual(problem, goal.as_ref()).iter().map(|r| -r).collect();
     let rhs = dy.clone();
     system.solve_vector(&mut dy);
     // Refinement against the operator itself: the system grows ill-conditioned near the solution.
@@ -265,28 +268,3 @@ fn regularised_cholesky(schur: &Mat<f64>, problem: &Equality<'_>) -> Option<Chol
         Cholesky::new(shifted, problem.par)
     })
 }
-
-/// Least-norm solution of `B(Z) = b` and the Cholesky factor of `B B*`; `None` when the
-/// measurements are dependent.
-pub(super) fn least_norm_start(problem: &Equality<'_>) -> Option<(Mat<f64>, Cholesky)> {
-    let dims = problem.map.dims();
-    let m = dims.measurements;
-    let mut gram = Mat::zeros(m, m);
-    let identity = |n: usize| Mat::<f64>::identity(n, n);
-    let (left, right) = (identity(dims.rows), identity(dims.cols));
-    problem.map.schur(left.as_ref(), right.as_ref(), None, gram.as_mut());
-    let largest = (0..m).map(|i| gram[(i, i)]).fold(0.0, f64::max);
-    let kernel = Cholesky::new(gram, problem.par)?;
-    let smallest = (0..m).map(|i| kernel.lower()[(i, i)].powi(2)).fold(f64::INFINITY, f64::min);
-    if smallest <= 1e-13 * largest {
-        return None;
-    }
-    let mut z = Mat::zeros(dims.rows, dims.cols);
-    for _ in 0..2 {
-        let mut correction = residual(problem, &z);
-        kernel.solve_vector(&mut correction);
-        z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
-    }
-    (infeasibility(problem, &z) <= FEASIBLE).then_some((z, kernel))
-}
-

@@ -9,7 +9,9 @@
 mod equality;
 mod gauss_newton;
 mod interior_point;
+mod linear;
 mod point;
+mod polish;
 mod program;
 mod recovery;
 
@@ -22,7 +24,7 @@ use crate::linalg::{Par, max_abs, norm};
 use crate::loss::check_targets;
 use crate::operator::{LinearMap, Whitened};
 use crate::Mat;
-use equality::{Equality, Incumbent, Monitor, Stop, relative_gap};
+use equality::{Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
 use point::Point;
 
 /// Solves a program; see [`Program::solve`].
@@ -63,17 +65,15 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         scale,
     };
     let mut incumbent = Incumbent::default();
-    if scale > 0.0 {
-        gauss_newton::search(&problem, start, program.rank, &mut incumbent, &mut monitor)?;
-        if incumbent.gap() > problem.tolerance && monitor.stop.is_none() {
-            if let Some((z0, kernel)) = interior_point::least_norm_start(&problem) {
-                interior_point::interior_point(&problem, z0, &kernel, &mut incumbent, &mut monitor)?;
-            }
-        }
-    }
+    let outcome = if scale > 0.0 {
+        travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
+    } else {
+        Outcome::default()
+    };
     let gap = incumbent.gap();
     let status = match monitor.stop {
         _ if gap <= problem.tolerance || scale == 0.0 => Status::Certified,
+        _ if outcome.misfit.is_some() => Status::Inconsistent,
         Some(Stop::Limit) => Status::IterationLimit,
         Some(Stop::Interrupted) => Status::Interrupted,
         None => Status::Stalled,
@@ -109,6 +109,18 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     if !unidentified_cols.is_empty() {
         warnings.push(Warning::UnidentifiedCols(unidentified_cols.len()));
     }
+    let seen_rows = rescaling.d1_squared.order() - unidentified_rows.len();
+    let seen_cols = rescaling.d2_squared.order() - unidentified_cols.len();
+    let (hidden_left, hidden_right) = (seen_rows - left.rank(), seen_cols - right.rank());
+    if hidden_left + hidden_right > 0 {
+        warnings.push(Warning::UnidentifiedDirections { left: hidden_left, right: hidden_right });
+    }
+    if outcome.redundant > 0 {
+        warnings.push(Warning::RedundantMeasurements(outcome.redundant));
+    }
+    if let Some(misfit) = outcome.misfit {
+        warnings.push(Warning::Residual(misfit));
+    }
     Ok(Recovery {
         objective_kind: program.objective,
         status,
@@ -127,6 +139,69 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         left: l,
         right: r,
     })
+}
+
+/// What the measurements turned out to be.
+#[derive(Default)]
+struct Outcome {
+    /// Measurements that are combinations of the others.
+    redundant: usize,
+    /// Relative residual of the least-squares fit, when no matrix fits.
+    misfit: Option<f64>,
+}
+
+/// Takes one road after the other until the incumbent is certified.
+fn travel(
+    problem: &Equality<'_>,
+    start: Option<Point>,
+    rank: Option<usize>,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::default();
+    if let Some(misfit) = linear::determined(problem, incumbent)? {
+        outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
+        return Ok(outcome);
+    }
+    gauss_newton::search(problem, start, rank, incumbent, monitor)?;
+    let done = |incumbent: &Incumbent, monitor: &Monitor<'_>| {
+        incumbent.gap() <= problem.tolerance || monitor.stop.is_some()
+    };
+    if done(incumbent, monitor) {
+        return Ok(outcome);
+    }
+    let gram = linear::measurement_gram(problem.map);
+    if let Some(kernel) = linear::definite(gram.clone(), problem.par) {
+        let z0 = linear::least_norm(problem, &kernel);
+        interior_point::interior_point(problem, z0, &kernel, incumbent, monitor)?;
+        return Ok(outcome);
+    }
+    // Dependent measurements: an independent set says all, unless the others contradict it.
+    let subset = linear::independent(problem.map, gram);
+    outcome.redundant = problem.b.len() - subset.kept.len();
+    let b = subset.gather(problem.b);
+    let smaller = Equality { map: &subset, b: &b, norm_b: norm(&b), ..*problem };
+    if let Some(kernel) = linear::definite(linear::measurement_gram(&subset), problem.par) {
+        let z0 = linear::least_norm(&smaller, &kernel);
+        let misfit = norm(&linear::residual(problem, z0.as_ref())) / problem.norm_b;
+        if misfit <= FEASIBLE {
+            let mut inner = Incumbent::default();
+            interior_point::interior_point(&smaller, z0, &kernel, &mut inner, monitor)?;
+            if let Some(bound) = inner.bound {
+                incumbent.offer_bound(linear::spread_bound(&subset, bound));
+            }
+            if let Some((point, _)) = inner.point {
+                let infeasibility = problem.infeasibility(&point);
+                incumbent.offer_point(point, infeasibility);
+            }
+            incumbent.unique = inner.unique;
+            return Ok(outcome);
+        }
+    }
+    let (point, misfit) = linear::least_squares(problem)?;
+    outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
+    incumbent.point = Some((point, misfit));
+    Ok(outcome)
 }
 
 /// Everything that a caller can get wrong.

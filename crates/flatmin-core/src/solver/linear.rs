@@ -1,0 +1,140 @@
+//! What linear algebra decides before any optimisation: measurements that determine the matrix,
+//! repeat one another, or contradict one another.
+
+use super::equality::{Bound, Equality, FEASIBLE, Incumbent};
+use super::point::Point;
+use crate::linalg::{self, Cholesky, Svd, independent_rows, kernel::dot, norm, product};
+use crate::operator::{LinearMap, Subset};
+use crate::{Error, Mat, MatRef};
+
+/// Pivots of `B B*` or `B* B` below this fraction of the largest count as zero.
+const PIVOT_TOLERANCE: f64 = 1e-12;
+
+/// Largest order of a normal matrix `B* B` that is formed and factored.
+const DETERMINED_ORDER: usize = 5000;
+
+/// With at least as many independent measurements as entries, `B(Z) = b` has at most one solution,
+/// by least squares, and `B*(y) = U V^T` one for the certificate: `y = B (B* B)^{-1}(U V^T)`.
+///
+/// Returns the relative residual, or `None` when the measurements do not determine the matrix.
+pub(super) fn determined(
+    problem: &Equality<'_>,
+    incumbent: &mut Incumbent,
+) -> Result<Option<f64>, Error> {
+    let dims = problem.map.dims();
+    let (d1, d2) = (dims.rows, dims.cols);
+    // The normal matrix is the block of `tangent_normal` at U = I that belongs to Rt = Z^T.
+    let order = d1 * (d1 + d2);
+    if dims.measurements < d1 * d2 || order > DETERMINED_ORDER {
+        return Ok(None);
+    }
+    let mut normal = Mat::zeros(order, order);
+    let (u, v) = (Mat::<f64>::identity(d1, d1), Mat::<f64>::zeros(d2, d1));
+    problem.map.tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
+    let normal = normal.as_ref().submatrix(d1 * d1, d1 * d1, d1 * d2, d1 * d2).to_owned();
+    let Some(normal) = definite(normal, problem.par) else { return Ok(None) };
+    // Transposed matrices stand behind these vectors: Rt = Z^T.
+    let solve = |g: MatRef<'_, f64>| {
+        let mut flat: Vec<f64> = g.transpose().col_iter().flat_map(|c| c.iter().copied()).collect();
+        normal.solve_vector(&mut flat);
+        MatRef::from_column_major_slice(&flat, d2, d1).transpose().to_owned()
+    };
+    let mut z = Mat::zeros(d1, d2);
+    let mut residual = vec![0.0; dims.measurements];
+    let mut back = Mat::zeros(d1, d2);
+    for _ in 0..3 {
+        problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
+        z -= solve(back.as_ref());
+    }
+    problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
+    let misfit = norm(&residual) / problem.norm_b;
+    let point = Point::leading(linalg::svd(z.as_ref(), problem.par)?, d1.min(d2)).trimmed(1e-12);
+    let infeasibility = problem.infeasibility(&point).max(misfit);
+    if infeasibility <= FEASIBLE {
+        let sign = product(point.u.as_ref(), point.v.transpose());
+        let mut y = vec![0.0; dims.measurements];
+        problem.map.apply(solve(sign.as_ref()).as_ref(), &mut y);
+        incumbent.offer_bound(problem.bound(y)?);
+        incumbent.unique = true;
+    }
+    incumbent.offer_point(point, infeasibility);
+    Ok(Some(infeasibility))
+}
+
+/// Cholesky factor of a matrix that is definite beyond rounding.
+pub(super) fn definite(a: Mat<f64>, par: linalg::Par) -> Option<Cholesky> {
+    let n = a.nrows();
+    let largest = (0..n).map(|i| a[(i, i)]).fold(0.0, f64::max);
+    let factor = Cholesky::new(a, par)?;
+    let smallest = (0..n).map(|i| factor.lower()[(i, i)].powi(2)).fold(f64::INFINITY, f64::min);
+    (smallest > PIVOT_TOLERANCE * largest).then_some(factor)
+}
+
+/// `B B*` (lower triangle).
+pub(super) fn measurement_gram(map: &dyn LinearMap) -> Mat<f64> {
+    let dims = map.dims();
+    let mut gram = Mat::zeros(dims.measurements, dims.measurements);
+    let (left, right) =
+        (Mat::<f64>::identity(dims.rows, dims.rows), Mat::<f64>::identity(dims.cols, dims.cols));
+    map.schur(left.as_ref(), right.as_ref(), None, gram.as_mut());
+    gram
+}
+
+/// A maximal independent set of measurements, given `B B*`.
+pub(super) fn independent<'a>(map: &'a dyn LinearMap, gram: Mat<f64>) -> Subset<'a> {
+    Subset { map, kept: independent_rows(gram, PIVOT_TOLERANCE) }
+}
+
+/// The bound of a dual vector over a subset, as one over all measurements.
+pub(super) fn spread_bound(subset: &Subset<'_>, bound: Bound) -> Bound {
+    Bound { y: subset.spread(&bound.y), ..bound }
+}
+
+/// Least-norm solution of `B(Z) = b` by a factor of `B B*`, refined once.
+pub(super) fn least_norm(problem: &Equality<'_>, kernel: &Cholesky) -> Mat<f64> {
+    let dims = problem.map.dims();
+    let mut z = Mat::zeros(dims.rows, dims.cols);
+    for _ in 0..2 {
+        let mut correction = residual(problem, z.as_ref());
+        kernel.solve_vector(&mut correction);
+        z -= problem.map.adjoint_matrix(&correction);
+    }
+    z
+}
+
+/// `B(Z) - b`.
+pub(super) fn residual(problem: &Equality<'_>, z: MatRef<'_, f64>) -> Vec<f64> {
+    let mut residual = vec![0.0; problem.b.len()];
+    problem.map.apply(z, &mut residual);
+    residual.iter_mut().zip(problem.b).for_each(|(r, b)| *r -= b);
+    residual
+}
+
+/// Least-squares fit of contradictory measurements, of least norm among them: conjugate gradients
+/// on the normal equations (CGLS; Bjorck, *Numerical methods for least squares problems*, 1996).
+pub(super) fn least_squares(problem: &Equality<'_>) -> Result<(Point, f64), Error> {
+    let dims = problem.map.dims();
+    let mut z = Mat::zeros(dims.rows, dims.cols);
+    let mut r: Vec<f64> = problem.b.to_vec();
+    let mut s = problem.map.adjoint_matrix(&r);
+    let mut p = s.clone();
+    let mut gamma = linalg::inner(s.as_ref(), s.as_ref());
+    let enough = 1e-26 * gamma;
+    let mut q = vec![0.0; r.len()];
+    for _ in 0..4 * dims.measurements.min(dims.rows * dims.cols) {
+        if gamma <= enough {
+            break;
+        }
+        problem.map.apply(p.as_ref(), &mut q);
+        let alpha = gamma / dot(&q, &q);
+        z += faer::Scale(alpha) * &p;
+        r.iter_mut().zip(&q).for_each(|(r, q)| *r -= alpha * q);
+        s = problem.map.adjoint_matrix(&r);
+        let next = linalg::inner(s.as_ref(), s.as_ref());
+        p = &s + faer::Scale(next / gamma) * &p;
+        gamma = next;
+    }
+    let misfit = norm(&residual(problem, z.as_ref())) / problem.norm_b;
+    let Svd { u, s, v } = linalg::svd(z.as_ref(), problem.par)?;
+    Ok((Point { u, s, v }.trimmed(1e-12), misfit))
+}

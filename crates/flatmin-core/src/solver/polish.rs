@@ -1,0 +1,85 @@
+//! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
+
+use super::equality::{Equality, FEASIBLE, Incumbent, Monitor};
+use super::gauss_newton::gauss_newton;
+use super::point::Point;
+use crate::linalg::{Cholesky, product};
+use crate::{Error, Mat};
+
+/// Replaces the incumbent's point by one of the rank of `near`, when that proves as good.
+///
+/// When the measurements pin a matrix of this rank down, Gauss-Newton finds it, and the dual vector
+/// is sharpened on its tangent space. Otherwise a correction of least norm within the tangent
+/// space restores `B(Z) = b`; it changes the objective by `<W, T> = <y, B(T)>`, which is nothing at
+/// this accuracy.
+pub(super) fn polish(
+    problem: &Equality<'_>,
+    near: Point,
+    y: &[f64],
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Error> {
+    let rank = near.rank();
+    if problem.freedom(rank) <= problem.b.len() {
+        let arrival = gauss_newton(problem, near, monitor)?;
+        if accept(problem, arrival.point, arrival.infeasibility, incumbent) {
+            incumbent.tangent = arrival.tangent;
+            incumbent.sharpen(problem, y)?;
+        }
+        return Ok(());
+    }
+    let mut point = near;
+    for _ in 0..4 {
+        let residual = problem.residual(&point);
+        let infeasibility = crate::linalg::norm(&residual) / problem.norm_b;
+        if infeasibility <= 1e-13 {
+            break;
+        }
+        let Some((lt, rt)) = tangent_correction(problem, &point, residual) else { break };
+        point = point.retract(lt.as_ref(), rt.as_ref())?;
+    }
+    let infeasibility = problem.infeasibility(&point);
+    accept(problem, point, infeasibility, incumbent);
+    Ok(())
+}
+
+/// Takes the point when it fits the measurements and the bound at hand proves it optimal.
+fn accept(
+    problem: &Equality<'_>,
+    point: Point,
+    infeasibility: f64,
+    incumbent: &mut Incumbent,
+) -> bool {
+    let old = incumbent.point.replace((point, infeasibility));
+    let good = infeasibility <= FEASIBLE && incumbent.gap() <= problem.tolerance;
+    if !good {
+        incumbent.point = old;
+    }
+    good
+}
+
+/// The tangent vector of least norm with `B(T) = -residual`: `T = P_T(B*(lambda))` with
+/// `<B_i, P_T B_j> lambda = -residual` and `P_T(G) = U U^T G + (I - U U^T) G V V^T`; as `(Lt, Rt)`.
+fn tangent_correction(
+    problem: &Equality<'_>,
+    point: &Point,
+    mut residual: Vec<f64>,
+) -> Option<(Mat<f64>, Mat<f64>)> {
+    let m = problem.b.len();
+    let (u, v) = (&point.u, &point.v);
+    let left = product(u.as_ref(), u.transpose());
+    let right = product(v.as_ref(), v.transpose());
+    let identity = Mat::<f64>::identity(v.nrows(), v.nrows());
+    let beyond = Mat::<f64>::identity(u.nrows(), u.nrows()) - &left;
+    let (mut first, mut second) = (Mat::zeros(m, m), Mat::zeros(m, m));
+    problem.map.schur(left.as_ref(), identity.as_ref(), None, first.as_mut());
+    problem.map.schur(beyond.as_ref(), right.as_ref(), None, second.as_mut());
+    first += &second;
+    Cholesky::new(first, problem.par)?.solve_vector(&mut residual);
+    let g = problem.map.adjoint_matrix(&residual);
+    // T = U (G^T U)^T + (I - U U^T) (G V) V^T, with the sign of a step towards the residual.
+    let rt = product(g.transpose(), u.as_ref());
+    let gv = product(g.as_ref(), v.as_ref());
+    let lt = product(beyond.as_ref(), gv.as_ref());
+    Some((lt * faer::Scale(-1.0), rt * faer::Scale(-1.0)))
+}
