@@ -133,6 +133,28 @@ pub enum Error {
         /// The image.
         path: String,
     },
+    /// Lists that belong together and differ in length.
+    #[error("{place}: the length must be {expected}, that of the field `row`, but is {got}")]
+    Lengths {
+        /// The file and field.
+        place: String,
+        /// The length it should have.
+        expected: usize,
+        /// The length it has.
+        got: usize,
+    },
+    /// A matrix all of whose entries are missing.
+    #[error("{place}: no entry is seen: give at least one")]
+    NothingSeen {
+        /// The file and field.
+        place: String,
+    },
+    /// No option says where the data are.
+    #[error("no data: give {options}")]
+    NoData {
+        /// The options.
+        options: &'static str,
+    },
     /// Two sizes for one matrix.
     #[error("{place}: the matrix is {stated}, but --shape says {asked}: leave --shape out")]
     ShapeConflict {
@@ -158,6 +180,9 @@ pub enum Error {
         /// The largest number of entries.
         limit: usize,
     },
+    /// A setting that the solvers refuse.
+    #[error(transparent)]
+    Setting(flatmin::core::Error),
     /// A problem that the solvers refuse.
     #[error("{place}: {source}")]
     Problem {
@@ -172,4 +197,14 @@ pub enum Error {
         /// The path.
         path: String,
     },
+}
+
+impl Error {
+    /// What a solver says about a problem from `place`.
+    pub(crate) fn of_problem(place: &str, source: flatmin::core::Error) -> Error {
+        match source {
+            flatmin::core::Error::Parameter { .. } => Error::Setting(source),
+            _ => Error::Problem { place: place.to_owned(), source },
+        }
+    }
 }

@@ -3,8 +3,7 @@
 //! A first line in which nothing is a number is a header; lines that start with `#` are comments.
 
 use super::{Array, Triplets, whole};
-use csv::{Position, ReaderBuilder, StringRecord, Trim};
-use std::io::Read;
+use std::io::{self, BufRead};
 
 /// What can be wrong with a `.csv` file.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +11,7 @@ use std::io::Read;
 pub enum Fault {
     /// It could not be read as text.
     #[error("cannot be read: {0}")]
-    Read(#[from] csv::Error),
+    Read(#[from] io::Error),
     /// A line that is not an entry.
     #[error("line {line}: `{text}` is not row,col,value")]
     Entry {
@@ -62,49 +61,55 @@ pub enum Fault {
     NoData,
 }
 
-/// One line, its number and its text (for messages).
+/// A line with data: its fields, its number from 1, and its text for messages.
 struct Line<'a> {
-    record: &'a StringRecord,
+    fields: Vec<&'a str>,
     number: u64,
+    text: &'a str,
 }
 
 impl Line<'_> {
-    fn text(&self) -> String {
-        let mut text: String = self.record.iter().collect::<Vec<_>>().join(",");
-        if let Some((end, _)) = text.char_indices().nth(60) {
-            text.truncate(end);
-            text.push_str("...");
+    fn shown(&self) -> String {
+        let mut shown: String = self.text.chars().take(60).flat_map(char::escape_debug).collect();
+        if self.text.chars().nth(60).is_some() {
+            shown.push_str("...");
         }
-        text.escape_debug().to_string()
+        shown
+    }
+
+    /// A first line is a header when it has several fields, some of them words and none a number.
+    fn is_header(&self) -> bool {
+        self.fields.len() > 1
+            && self.fields.iter().all(|f| f.parse::<f64>().is_err())
+            && self.fields.iter().any(|f| !f.is_empty())
     }
 }
 
 /// Calls `take` on every line with data.
 fn for_each_line(
-    stream: impl Read,
+    stream: impl BufRead,
     mut take: impl FnMut(&Line<'_>) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .trim(Trim::All)
-        .from_reader(stream);
-    let mut record = StringRecord::new();
     let mut first = true;
-    while reader.read_record(&mut record)? {
-        let number = record.position().map_or(0, Position::line);
-        let is_header = |r: &StringRecord| {
-            let word = |f: &str| f.parse::<f64>().is_err();
-            r.iter().all(word) && r.iter().any(|f| !f.is_empty())
-        };
-        let header = first && record.len() > 1 && is_header(&record);
-        first = false;
-        if !header {
-            take(&Line { record: &record, number })?;
+    for (number, line) in (1..).zip(stream.lines()) {
+        let line = line?;
+        let text = line.strip_prefix('\u{feff}').unwrap_or(&line).trim();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
         }
+        let line = Line { fields: text.split(',').map(field).collect(), number, text };
+        if !(first && line.is_header()) {
+            take(&line)?;
+        }
+        first = false;
     }
     Ok(())
+}
+
+/// A field without the blanks and quotes around it.
+fn field(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text)
 }
 
 /// Reads entries `row,col,value`; rows and columns count from 0.
@@ -118,15 +123,15 @@ fn for_each_line(
 ///
 /// # Errors
 /// When a line is not an entry (the error shows it), or there is none.
-pub fn entries(stream: impl Read) -> Result<Triplets, Fault> {
+pub fn entries(stream: impl BufRead) -> Result<Triplets, Fault> {
     let mut entries = Triplets::default();
     for_each_line(stream, |line| {
-        let fields: Vec<f64> = line.record.iter().map_while(|f| f.parse().ok()).collect();
-        let (number, text) = (line.number, || line.text());
+        let fields: Vec<f64> = line.fields.iter().map_while(|f| f.parse().ok()).collect();
+        let (number, text) = (line.number, || line.shown());
         let &[row, col, value] = &fields[..] else {
             return Err(Fault::Entry { line: number, text: text() });
         };
-        if line.record.len() != 3 {
+        if line.fields.len() != 3 {
             return Err(Fault::Entry { line: number, text: text() });
         }
         let (Some(row), Some(col)) = (whole(row), whole(col)) else {
@@ -152,19 +157,19 @@ pub fn entries(stream: impl Read) -> Result<Triplets, Fault> {
 ///
 /// # Errors
 /// When a field is not a number, the lines differ in length, or there is none.
-pub fn matrix(stream: impl Read) -> Result<Array, Fault> {
+pub fn matrix(stream: impl BufRead) -> Result<Array, Fault> {
     let mut values = Vec::new();
     let mut width = None;
     for_each_line(stream, |line| {
-        let got = line.record.len();
+        let got = line.fields.len();
         let expected = *width.get_or_insert(got);
         if got != expected {
             return Err(Fault::Ragged { line: line.number, expected, got });
         }
-        for (field, text) in line.record.iter().enumerate() {
+        for (field, &text) in line.fields.iter().enumerate() {
             let value = if text.is_empty() { Ok(f64::NAN) } else { text.parse() };
             let fault =
-                |_| Fault::Number { line: line.number, text: line.text(), field: field + 1 };
+                |_| Fault::Number { line: line.number, text: line.shown(), field: field + 1 };
             values.push(value.map_err(fault)?);
         }
         Ok(())
