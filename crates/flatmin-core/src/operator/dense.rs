@@ -229,7 +229,7 @@ impl LinearMap for DenseMap {
         let u_rows = self.row_major(u);
         let v_columns: Vec<f64> = v.col_iter().flat_map(|c| c.iter().copied()).collect();
         // Gradients (A_i V, A_i^T U) of a block of measurements, one a column, then their product.
-        let block = ((1 << 17) / n).clamp(1, measurements);
+        let block = ((1 << 17) / n.max(1)).clamp(1, measurements);
         let mut gradients = Mat::zeros(n, block);
         for (b, data) in self.data.chunks(block * self.size()).enumerate() {
             let width = data.len() / self.size();

@@ -10,6 +10,9 @@ use crate::{Error, Mat, MatRef};
 /// Pivots of `B B*` or `B* B` below this fraction of the largest count as zero.
 const PIVOT_TOLERANCE: f64 = 1e-12;
 
+/// Most measurements for which systems of their number are formed and factored.
+pub(super) const LARGEST_SYSTEM: usize = 6000;
+
 /// Largest order of a normal matrix `B* B` that is formed and factored.
 const DETERMINED_ORDER: usize = 5000;
 
@@ -108,6 +111,39 @@ pub(super) fn residual(problem: &Equality<'_>, z: MatRef<'_, f64>) -> Vec<f64> {
     problem.map.apply(z, &mut residual);
     residual.iter_mut().zip(problem.b).for_each(|(r, b)| *r -= b);
     residual
+}
+
+/// Conjugate gradients for a positive semidefinite system, to a relative residual or an iteration
+/// limit; `operator(x, out)` writes the image of `x`.
+pub(super) fn conjugate_gradients(
+    rhs: &[f64],
+    tolerance: f64,
+    limit: usize,
+    mut operator: impl FnMut(&[f64], &mut [f64]),
+) -> Vec<f64> {
+    let mut x = vec![0.0; rhs.len()];
+    let mut r = rhs.to_vec();
+    let mut p = r.clone();
+    let mut image = vec![0.0; rhs.len()];
+    let mut square = dot(&r, &r);
+    let enough = tolerance * tolerance * square;
+    for _ in 0..limit {
+        if square <= enough {
+            break;
+        }
+        operator(&p, &mut image);
+        let curvature = dot(&p, &image);
+        if curvature <= 0.0 {
+            break;
+        }
+        let step = square / curvature;
+        x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
+        r.iter_mut().zip(&image).for_each(|(r, i)| *r -= step * i);
+        let next = dot(&r, &r);
+        p.iter_mut().zip(&r).for_each(|(p, r)| *p = r + next / square * *p);
+        square = next;
+    }
+    x
 }
 
 /// Least-squares fit of contradictory measurements, of least norm among them: conjugate gradients

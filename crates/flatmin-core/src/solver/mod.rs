@@ -14,6 +14,7 @@ mod point;
 mod polish;
 mod program;
 mod recovery;
+mod splitting;
 
 pub use program::{Objective, Program};
 pub use recovery::{Progress, Recovery, Status, Warning};
@@ -25,6 +26,7 @@ use crate::loss::check_targets;
 use crate::operator::{LinearMap, Whitened};
 use crate::Mat;
 use equality::{Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
+use linear::LARGEST_SYSTEM;
 use point::Point;
 
 /// Solves a program; see [`Program::solve`].
@@ -141,6 +143,38 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     })
 }
 
+/// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
+const LARGEST_CONE: usize = 700;
+
+/// The splitting method, with the best way at hand to apply `(B B*)^{-1}`.
+fn large(
+    problem: &Equality<'_>,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Error> {
+    let dims = problem.map.dims();
+    let (ones1, ones2) = (vec![1.0; dims.rows], vec![1.0; dims.cols]);
+    if let Some(diagonal) = problem.map.diagonal_gram(&ones1, &ones2) {
+        let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
+        return splitting::splitting(problem, &inverse, incumbent, monitor);
+    }
+    let kernel = if dims.measurements <= LARGEST_SYSTEM {
+        linear::definite(linear::measurement_gram(problem.map), problem.par)
+    } else {
+        None
+    };
+    if let Some(kernel) = kernel {
+        return splitting::splitting(problem, &|y| kernel.solve_vector(y), incumbent, monitor);
+    }
+    let inverse = |y: &mut [f64]| {
+        let solution = linear::conjugate_gradients(y, 1e-12, 1000, |x, out| {
+            problem.map.apply(problem.map.adjoint_matrix(x).as_ref(), out);
+        });
+        y.copy_from_slice(&solution);
+    };
+    splitting::splitting(problem, &inverse, incumbent, monitor)
+}
+
 /// What the measurements turned out to be.
 #[derive(Default)]
 struct Outcome {
@@ -159,6 +193,12 @@ fn travel(
     monitor: &mut Monitor<'_>,
 ) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
+    let dims = problem.map.dims();
+    if dims.rows == 0 || dims.cols == 0 {
+        // Measurements that see nothing cannot have targets.
+        outcome.misfit = Some(1.0);
+        return Ok(outcome);
+    }
     if let Some(misfit) = linear::determined(problem, incumbent)? {
         outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
         return Ok(outcome);
@@ -168,6 +208,10 @@ fn travel(
         incumbent.gap() <= problem.tolerance || monitor.stop.is_some()
     };
     if done(incumbent, monitor) {
+        return Ok(outcome);
+    }
+    if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
+        large(problem, incumbent, monitor)?;
         return Ok(outcome);
     }
     let gram = linear::measurement_gram(problem.map);
@@ -234,3 +278,6 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,14 @@
 //! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
 
-use super::equality::{Equality, FEASIBLE, Incumbent, Monitor};
+use super::equality::{Equality, Incumbent, Monitor};
 use super::gauss_newton::gauss_newton;
 use super::point::Point;
-use crate::linalg::{Cholesky, product};
+use super::linear::{LARGEST_SYSTEM, conjugate_gradients};
+use crate::linalg::{Cholesky, accumulate, product};
 use crate::{Error, Mat};
+
+/// Largest `|B(Z) - b| / |b|` of a polished point: the point it replaces fits to rounding.
+const EXACT: f64 = 1e-12;
 
 /// Replaces the incumbent's point by one of the rank of `near`, when that proves as good.
 ///
@@ -29,7 +33,7 @@ pub(super) fn polish(
         return Ok(());
     }
     let mut point = near;
-    for _ in 0..4 {
+    for _ in 0..6 {
         let residual = problem.residual(&point);
         let infeasibility = crate::linalg::norm(&residual) / problem.norm_b;
         if infeasibility <= 1e-13 {
@@ -51,7 +55,7 @@ fn accept(
     incumbent: &mut Incumbent,
 ) -> bool {
     let old = incumbent.point.replace((point, infeasibility));
-    let good = infeasibility <= FEASIBLE && incumbent.gap() <= problem.tolerance;
+    let good = infeasibility <= EXACT && incumbent.gap() <= problem.tolerance;
     if !good {
         incumbent.point = old;
     }
@@ -59,12 +63,38 @@ fn accept(
 }
 
 /// The tangent vector of least norm with `B(T) = -residual`: `T = P_T(B*(lambda))` with
-/// `<B_i, P_T B_j> lambda = -residual` and `P_T(G) = U U^T G + (I - U U^T) G V V^T`; as `(Lt, Rt)`.
+/// `B(P_T(B*(lambda))) = -residual` and `P_T(G) = U U^T G + (I - U U^T) G V V^T`; as `(Lt, Rt)`.
 fn tangent_correction(
     problem: &Equality<'_>,
     point: &Point,
-    mut residual: Vec<f64>,
+    residual: Vec<f64>,
 ) -> Option<(Mat<f64>, Mat<f64>)> {
+    let (u, v) = (&point.u, &point.v);
+    // (Lt, Rt) of P_T(G) = U (G^T U)^T + (G V - U U^T G V) V^T.
+    let project = |g: &Mat<f64>| {
+        let rt = product(g.transpose(), u.as_ref());
+        let mut lt = product(g.as_ref(), v.as_ref());
+        lt -= product(u.as_ref(), product(u.transpose(), lt.as_ref()).as_ref());
+        (lt, rt)
+    };
+    let lambda = if problem.b.len() <= LARGEST_SYSTEM {
+        let mut lambda = residual;
+        Cholesky::new(tangent_gram(problem, point), problem.par)?.solve_vector(&mut lambda);
+        lambda
+    } else {
+        conjugate_gradients(&residual, 1e-6, 200, |lambda, image| {
+            let (lt, rt) = project(&problem.map.adjoint_matrix(lambda));
+            let mut t = product(u.as_ref(), rt.transpose());
+            accumulate(t.as_mut(), lt.as_ref(), v.transpose());
+            problem.map.apply(t.as_ref(), image);
+        })
+    };
+    let (lt, rt) = project(&problem.map.adjoint_matrix(&lambda));
+    Some((lt * faer::Scale(-1.0), rt * faer::Scale(-1.0)))
+}
+
+/// `<B_i, P_T B_j>` (lower triangle).
+fn tangent_gram(problem: &Equality<'_>, point: &Point) -> Mat<f64> {
     let m = problem.b.len();
     let (u, v) = (&point.u, &point.v);
     let left = product(u.as_ref(), u.transpose());
@@ -75,11 +105,5 @@ fn tangent_correction(
     problem.map.schur(left.as_ref(), identity.as_ref(), None, first.as_mut());
     problem.map.schur(beyond.as_ref(), right.as_ref(), None, second.as_mut());
     first += &second;
-    Cholesky::new(first, problem.par)?.solve_vector(&mut residual);
-    let g = problem.map.adjoint_matrix(&residual);
-    // T = U (G^T U)^T + (I - U U^T) (G V) V^T, with the sign of a step towards the residual.
-    let rt = product(g.transpose(), u.as_ref());
-    let gv = product(g.as_ref(), v.as_ref());
-    let lt = product(beyond.as_ref(), gv.as_ref());
-    Some((lt * faer::Scale(-1.0), rt * faer::Scale(-1.0)))
+    first
 }
