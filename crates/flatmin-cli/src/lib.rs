@@ -10,6 +10,8 @@
 //! pose a problem ([`models`]), the problem is solved or measured ([`recover`], [`sharpness`]), the
 //! answer is written ([`write`](mod@write)) and reported ([`report`]).
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod args;
 pub mod error;
 pub mod models;

@@ -96,17 +96,26 @@ pub enum Fault {
 /// Every way in which the stream is not one whole array of real numbers.
 pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
     let text = header_text(&mut stream)?;
-    let clipped = || Fault::Header { text: text.trim().chars().take(80).collect() };
+    let clipped = || Fault::Header {
+        text: text.trim().chars().take(80).collect(),
+    };
     let header = Header::parse(&text).ok_or_else(clipped)?;
     let Descr::Scalar(descr) = header.descr else {
-        return Err(Fault::Dtype { descr: "with named fields".into() });
+        return Err(Fault::Dtype {
+            descr: "with named fields".into(),
+        });
     };
-    let unsupported = || Fault::Dtype { descr: format!("'{}'", printable(descr)) };
+    let unsupported = || Fault::Dtype {
+        descr: format!("'{}'", printable(descr)),
+    };
     let (width, decode) = decoder(descr).ok_or_else(unsupported)?;
     let shape = || super::tuple(&header.shape);
-    let expected = (header.shape.iter().try_fold(width, |n, &d| n.checked_mul(d)))
-        .filter(|&n| n <= isize::MAX as usize)
-        .ok_or_else(|| Fault::Huge { shape: shape() })?;
+    let expected = (header
+        .shape
+        .iter()
+        .try_fold(width, |n, &d| n.checked_mul(d)))
+    .filter(|&n| n <= isize::MAX as usize)
+    .ok_or_else(|| Fault::Huge { shape: shape() })?;
 
     let mut values = Vec::new();
     let mut chunk = vec![0; CHUNK.min(expected)];
@@ -117,7 +126,12 @@ pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
         got += filled;
         if filled < wanted {
             let descr = printable(descr);
-            return Err(Fault::Truncated { shape: shape(), descr, expected, got });
+            return Err(Fault::Truncated {
+                shape: shape(),
+                descr,
+                expected,
+                got,
+            });
         }
         decode(&chunk[..wanted], &mut values);
     }
@@ -127,11 +141,17 @@ pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
     if header.fortran_order {
         values = c_order(&header.shape, &values);
     }
-    Ok(Array { shape: header.shape, values })
+    Ok(Array {
+        shape: header.shape,
+        values,
+    })
 }
 
 fn printable(text: &str) -> String {
-    text.chars().take(20).flat_map(char::escape_default).collect()
+    text.chars()
+        .take(20)
+        .flat_map(char::escape_default)
+        .collect()
 }
 
 /// Reads until the buffer is full or the stream ends; the number of bytes read.
@@ -170,7 +190,9 @@ fn header_text(stream: &mut impl Read) -> Result<String, Fault> {
     }
     let length = u32::from_le_bytes(length) as usize;
     if length > LONGEST_HEADER {
-        return Err(Fault::Header { text: format!("of {length} bytes") });
+        return Err(Fault::Header {
+            text: format!("of {length} bytes"),
+        });
     }
     let mut text = vec![0; length];
     if fill(stream, &mut text)? < length {
@@ -221,7 +243,11 @@ impl<'a> Header<'a> {
         if !literal.0.trim().is_empty() {
             return None;
         }
-        Some(Header { descr: descr?, fortran_order: fortran_order?, shape: shape? })
+        Some(Header {
+            descr: descr?,
+            fortran_order: fortran_order?,
+            shape: shape?,
+        })
     }
 }
 
@@ -235,7 +261,11 @@ impl<'a> Literal<'a> {
     }
 
     fn boolean(&mut self) -> Option<bool> {
-        if self.token("True").is_some() { Some(true) } else { self.token("False").map(|()| false) }
+        if self.token("True").is_some() {
+            Some(true)
+        } else {
+            self.token("False").map(|()| false)
+        }
     }
 
     fn string(&mut self) -> Option<&'a str> {
@@ -272,7 +302,11 @@ macro_rules! element {
         const WIDTH: usize = size_of::<$number>();
         let decode: Decode = |bytes, values| {
             let (elements, _) = bytes.as_chunks::<WIDTH>();
-            values.extend(elements.iter().map(|raw| <$number>::$from_bytes(*raw) as f64));
+            values.extend(
+                elements
+                    .iter()
+                    .map(|raw| <$number>::$from_bytes(*raw) as f64),
+            );
         };
         Some((WIDTH, decode))
     }};
@@ -335,141 +369,4 @@ fn c_order(shape: &[usize], fortran: &[f64]) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use npyz::WriterBuilder;
-
-    fn file(header: &str, body: &[u8]) -> Vec<u8> {
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.bytes());
-        bytes.extend(body);
-        bytes
-    }
-
-    /// An array written by an independent implementation of the format.
-    fn foreign<T: npyz::Serialize + npyz::AutoSerialize>(
-        dtype: Option<&str>,
-        order: npyz::Order,
-        shape: &[u64],
-        values: impl IntoIterator<Item = T>,
-    ) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let dtype = dtype.map_or_else(T::default_dtype, |d| npyz::DType::Plain(d.parse().unwrap()));
-        let mut writer = npyz::WriteOptions::new()
-            .dtype(dtype)
-            .order(order)
-            .shape(shape)
-            .writer(&mut bytes)
-            .begin_nd()
-            .unwrap();
-        writer.extend(values).unwrap();
-        writer.finish().unwrap();
-        bytes
-    }
-
-    #[test]
-    fn every_real_dtype_is_read() {
-        use npyz::Order::C;
-        let shape = [3];
-        let cases = [
-            foreign(None, C, &shape, [1u8, 0, 100]),
-            foreign(None, C, &shape, [1i8, 0, 100]),
-            foreign(Some("<u2"), C, &shape, [1u16, 0, 100]),
-            foreign(Some(">u2"), C, &shape, [1u16, 0, 100]),
-            foreign(Some("<i2"), C, &shape, [1i16, 0, 100]),
-            foreign(Some(">i2"), C, &shape, [1i16, 0, 100]),
-            foreign(Some("<u4"), C, &shape, [1u32, 0, 100]),
-            foreign(Some(">u4"), C, &shape, [1u32, 0, 100]),
-            foreign(Some("<i4"), C, &shape, [1i32, 0, 100]),
-            foreign(Some(">i4"), C, &shape, [1i32, 0, 100]),
-            foreign(Some("<u8"), C, &shape, [1u64, 0, 100]),
-            foreign(Some(">u8"), C, &shape, [1u64, 0, 100]),
-            foreign(Some("<i8"), C, &shape, [1i64, 0, 100]),
-            foreign(Some(">i8"), C, &shape, [1i64, 0, 100]),
-            foreign(Some("<f4"), C, &shape, [1f32, 0.0, 100.0]),
-            foreign(Some(">f4"), C, &shape, [1f32, 0.0, 100.0]),
-            foreign(Some("<f8"), C, &shape, [1f64, 0.0, 100.0]),
-            foreign(Some(">f8"), C, &shape, [1f64, 0.0, 100.0]),
-        ];
-        for bytes in cases {
-            let array = read(&bytes[..]).unwrap();
-            assert_eq!((array.shape, array.values), (vec![3], vec![1.0, 0.0, 100.0]));
-        }
-        let flags = foreign(None, C, &shape, [true, false, true]);
-        assert_eq!(read(&flags[..]).unwrap().values, [1.0, 0.0, 1.0]);
-        let signed = foreign(Some(">i8"), C, &[1], [-5i64]);
-        assert_eq!(read(&signed[..]).unwrap().values, [-5.0]);
-    }
-
-    #[test]
-    fn both_orders_give_the_same_array() {
-        // Element (i, j, k) of a 2 x 3 x 4 array is 100 i + 10 j + k.
-        let value = |i: usize, j: usize, k: usize| (100 * i + 10 * j + k) as f64;
-        let c = (0..24).map(|n| value(n / 12, n / 4 % 3, n % 4));
-        let f = (0..24).map(|n| value(n % 2, n / 2 % 3, n / 6));
-        let c = read(&foreign(None, npyz::Order::C, &[2, 3, 4], c)[..]).unwrap();
-        let f = read(&foreign(None, npyz::Order::Fortran, &[2, 3, 4], f)[..]).unwrap();
-        assert_eq!(c.values[12 + 2 * 4 + 3], 123.0);
-        assert_eq!((c.shape, c.values), (f.shape, f.values));
-    }
-
-    #[test]
-    fn arrays_longer_than_a_chunk_and_without_dimension() {
-        let long: Vec<f64> = (0..20_000).map(|i| i as f64 + 0.5).collect();
-        let array = read(&foreign(None, npyz::Order::C, &[20_000], long.clone())[..]).unwrap();
-        assert_eq!(array.values, long);
-        let scalar = read(&foreign(None, npyz::Order::C, &[], [2.5])[..]).unwrap();
-        assert_eq!((scalar.shape, scalar.values), (vec![], vec![2.5]));
-    }
-
-    #[test]
-    fn headers_in_any_order_and_from_python_2() {
-        let header = "{\"shape\":(2L,),'fortran_order':False,'descr':'|u1'}\n";
-        assert_eq!(read(&file(header, &[3, 4])[..]).unwrap().values, [3.0, 4.0]);
-    }
-
-    #[test]
-    fn every_cut_of_a_file_is_an_error() {
-        let whole = foreign(None, npyz::Order::C, &[2, 2], [1.0, 2.0, 3.0, 4.0]);
-        for end in 0..whole.len() {
-            let fault = read(&whole[..end]).unwrap_err();
-            match end {
-                0 => assert!(matches!(fault, Fault::Magic)),
-                1..128 => assert!(matches!(fault, Fault::TruncatedHeader), "{end}: {fault}"),
-                _ => assert!(matches!(fault, Fault::Truncated { expected: 32, .. }), "{end}"),
-            }
-        }
-        let longer = [whole, vec![0]].concat();
-        assert!(matches!(read(&longer[..]), Err(Fault::Trailing { .. })));
-    }
-
-    #[test]
-    fn claims_are_not_believed() {
-        let claim = |shape: &str| {
-            let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
-            read(&file(&header, &[0; 16])[..]).unwrap_err()
-        };
-        assert!(matches!(claim("(1000000000000, 1000)"), Fault::Truncated { got: 16, .. }));
-        assert!(matches!(claim("(4294967296, 4294967296)"), Fault::Huge { .. }));
-        assert!(matches!(claim("(18446744073709551616,)"), Fault::Header { .. }));
-        assert!(matches!(claim("(-1,)"), Fault::Header { .. }));
-        assert!(matches!(claim("(2"), Fault::Header { .. }));
-        assert!(matches!(claim("2"), Fault::Header { .. }));
-        let deep = file(&"[".repeat(60_000), &[]);
-        assert!(matches!(read(&deep[..]), Err(Fault::Header { .. })));
-    }
-
-    #[test]
-    fn other_elements_are_named() {
-        for descr in ["<c16", "|O", "<U3", "|S4", "<f2", "<M8[ns]"] {
-            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,), }}");
-            let fault = read(&file(&header, &[0; 16])[..]).unwrap_err();
-            assert!(fault.to_string().contains(descr), "{fault}");
-        }
-        let record = "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }";
-        assert!(matches!(read(&file(record, &[0; 8])[..]), Err(Fault::Dtype { .. })));
-        let version = [&b"\x93NUMPY\x04\x00"[..], &[0; 8]].concat();
-        assert!(matches!(read(&version[..]), Err(Fault::Version { major: 4, .. })));
-    }
-}
+mod tests;

@@ -1,5 +1,8 @@
 //! Runs the `flatmin` command itself, over files in temporary folders.
 
+#![allow(clippy::unwrap_used)]
+
+mod damage;
 mod inputs;
 mod outputs;
 mod reference;
