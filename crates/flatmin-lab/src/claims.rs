@@ -310,6 +310,9 @@ pub fn level(axis: Axis, value: f64) -> String {
 
 /// A difference with its sign.
 pub fn signed(value: f64) -> String {
+    if value.abs() < 0.05 {
+        return "0".to_owned();
+    }
     format!("{value:+.1}").replace('-', "\u{2212}")
 }
 

@@ -77,9 +77,13 @@ impl Report<'_> {
         let certified = all.iter().filter(|r| r.certified).count();
         page.push_str(&format!(
             "<p>{certified} of {} solves ended certified: a dual vector proves that the answer is \
-             optimal to the relative gap asked for. The others are listed with their \
-             experiment.</p>\n",
-            all.len()
+             optimal to the relative gap asked for.{}</p>\n",
+            all.len(),
+            if certified < all.len() {
+                " The others are listed with their experiment."
+            } else {
+                ""
+            },
         ));
     }
 }
@@ -199,7 +203,7 @@ fn row(page: &mut String, cells: &[String]) {
 
 fn head(page: &mut String, title: &str, names: &[&str]) {
     page.push_str(&format!(
-        "<h3>{title}</h3>\n<div class=\"scroll\"><table>\n<tr>"
+        "<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"data\">\n<tr>"
     ));
     for (k, name) in names.iter().enumerate() {
         page.push_str(if k == 0 { "<th>" } else { "<th class=\"n\">" });
@@ -244,6 +248,7 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
         };
         let difference = |value: f64| match line.axis {
             Axis::Measurements => signed(value),
+            _ if value.abs() < 5e-4 => "0".to_owned(),
             _ => format!("{value:+.3}").replace('-', "\u{2212}"),
         };
         let none = || "–".to_owned();
@@ -268,7 +273,8 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
     if open {
         page.push_str(
             "</table></div>\n<p class=\"soft\">In brackets the neighbouring levels of the grid \
-             between which the 50% point lies.</p>\n",
+             between which the 50% point lies. A 10%–90% distance of 0.8 steps of the grid, its \
+             least value, says that the transition is no wider than a step.</p>\n",
         );
     }
 }
@@ -334,7 +340,7 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
         "<details><summary>The other {}</summary>\n",
         open.len()
     ));
-    page.push_str("<div class=\"scroll\"><table>\n<tr><th>cell</th><th>draw</th>");
+    page.push_str("<div class=\"scroll\"><table class=\"data\">\n<tr><th>cell</th><th>draw</th>");
     page.push_str("<th>objective</th><th>status</th><th>gap</th><th>recovered</th></tr>\n");
     for record in open.iter().take(LISTED) {
         let cell = record

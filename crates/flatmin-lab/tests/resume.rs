@@ -94,10 +94,10 @@ fn results(dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, std::io::Error> {
 fn a_journal_cut_at_any_byte_ends_in_the_same_bytes() -> Outcome {
     let dir = scratch("cut")?;
     let spec = dir.join("spec.toml");
-    fs::write(&spec, SMALL)?;
+    fs::write(&spec, SMALL.replace("[8, 9]", "8"))?;
     let whole = dir.join("whole");
     let (finished, calls) = pretend(&options(&whole, &spec, 1))?;
-    assert_eq!((finished.tally.computed, calls), (8, 8));
+    assert_eq!((finished.tally.computed, calls), (4, 4));
     let expected = results(&whole)?;
     assert!(expected.contains_key(Path::new("records/small.csv")));
     assert!(expected.contains_key(Path::new("figures/small.svg")));
@@ -114,7 +114,7 @@ fn a_journal_cut_at_any_byte_ends_in_the_same_bytes() -> Outcome {
         let kept = lines_before(cut).saturating_sub(1) / 2;
         assert_eq!(
             (finished.tally.resumed, calls),
-            (kept, 8 - kept),
+            (kept, 4 - kept),
             "cut at {cut}"
         );
         assert_eq!(results(&again)?, expected, "cut at {cut}");

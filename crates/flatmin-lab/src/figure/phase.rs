@@ -262,7 +262,7 @@ fn along(lines: &[Line], f: impl Fn(usize, usize, usize, Axis) -> f64) -> Vec<(f
     for (k, pair) in lines.windows(2).enumerate() {
         let (a, b) = (pair[0], pair[1]);
         let steps = b.rows.abs_diff(a.rows).max(b.cols.abs_diff(a.cols)).max(1);
-        for s in (0..steps).step_by(steps.div_ceil(2)) {
+        for s in (0..steps).step_by(steps.div_ceil(5)) {
             let t = s as f64 / steps as f64;
             let between =
                 |a: usize, b: usize| (a as f64 + t * (b as f64 - a as f64)).round() as usize;
