@@ -2,15 +2,26 @@
 
 use flatmin_core::{Entries, Error, FactoredLoss, MatRef, Objective, Program, Rescaling};
 
-/// Some entries of an unknown `d1 x d2` matrix.
+/// Some entries `b_t = M_{i_t j_t}` of an unknown `d1 x d2` matrix.
+///
+/// ```
+/// use flatmin_completion::{Completion, Mat};
+/// // A matrix whose holes are NaN.
+/// let seen = Mat::from_fn(3, 2, |i, j| if (i, j) == (2, 1) { f64::NAN } else { 1.0 });
+/// let problem = Completion::from_holes(seen.as_ref())?;
+/// let flat = problem.flat().solve()?;
+/// println!("{} with gap {:.1e}: {}", flat.objective, flat.relative_gap, flat.status);
+/// assert!((flat.matrix()[(2, 1)] - 1.0).abs() < 1e-6);
+/// # Ok::<(), flatmin_completion::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Completion {
     map: Entries,
-    values: Vec<f64>,
+    targets: Vec<f64>,
 }
 
 impl Completion {
-    /// Observed entries: positions (counted from 0) and values, in any order.
+    /// Positions (counted from 0, in any order) and the values `b` seen there (length `m`).
     ///
     /// # Errors
     /// When there is none, a position lies outside the matrix or is given twice, the lists differ
@@ -20,11 +31,11 @@ impl Completion {
         cols: usize,
         row_indices: &[usize],
         col_indices: &[usize],
-        values: Vec<f64>,
+        targets: Vec<f64>,
     ) -> Result<Completion, Error> {
         let map = Entries::new(rows, cols, row_indices, col_indices)?;
-        FactoredLoss::new(&map, &values)?;
-        Ok(Completion { map, values })
+        FactoredLoss::new(&map, &targets)?;
+        Ok(Completion { map, targets })
     }
 
     /// Observed entries as `(row, column, value)`.
@@ -44,46 +55,86 @@ impl Completion {
     /// A matrix whose holes are NaN, entries in row-major order.
     ///
     /// # Errors
-    /// When every entry is a hole, or one is infinite.
+    /// When every entry is a hole, or one is infinite (the error's index counts row by row).
     pub fn from_holes(matrix: MatRef<'_, f64>) -> Result<Completion, Error> {
         Completion::from_seen(matrix, |i, j| !matrix[(i, j)].is_nan())
+    }
+
+    /// A matrix and a mask of its shape, `true` where an entry is seen; entries in row-major order.
+    /// What stands in the unseen ones does not matter.
+    ///
+    /// ```
+    /// use flatmin_completion::{Completion, Mat};
+    /// let (matrix, mask) = (Mat::full(3, 3, 2.0), Mat::from_fn(3, 3, |i, j| i + j < 4));
+    /// assert_eq!(Completion::from_masked(matrix.as_ref(), mask.as_ref())?.targets().len(), 8);
+    /// # Ok::<(), flatmin_completion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the shapes differ, nothing is seen, or a seen entry is not finite (the error's index
+    /// counts row by row).
+    pub fn from_masked(
+        matrix: MatRef<'_, f64>,
+        mask: MatRef<'_, bool>,
+    ) -> Result<Completion, Error> {
+        if mask.shape() != matrix.shape() {
+            return Err(Error::Shape {
+                what: "the mask",
+                expected: format!("the matrix's shape {} x {}", matrix.nrows(), matrix.ncols()),
+                got: format!("{} x {}", mask.nrows(), mask.ncols()),
+            });
+        }
+        Completion::from_seen(matrix, |i, j| mask[(i, j)])
     }
 
     /// A matrix and which of its entries are seen, entries in row-major order.
     ///
     /// # Errors
-    /// When nothing is seen, or a seen entry is not finite.
+    /// When nothing is seen, or a seen entry is not finite (the error's index counts row by row).
     pub fn from_seen(
         matrix: MatRef<'_, f64>,
         seen: impl Fn(usize, usize) -> bool,
     ) -> Result<Completion, Error> {
         let (rows, cols) = matrix.shape();
-        let entries: Vec<_> = (0..rows)
-            .flat_map(|i| (0..cols).map(move |j| (i, j)))
-            .filter(|&(i, j)| seen(i, j))
-            .map(|(i, j)| (i, j, matrix[(i, j)]))
-            .collect();
+        let mut entries = Vec::new();
+        for i in 0..rows {
+            for j in 0..cols {
+                if !seen(i, j) {
+                    continue;
+                }
+                let value = matrix[(i, j)];
+                if !value.is_finite() {
+                    let index = i * cols + j;
+                    return Err(Error::NotFinite {
+                        what: "the matrix",
+                        index,
+                        value,
+                    });
+                }
+                entries.push((i, j, value));
+            }
+        }
         Completion::from_triplets(rows, cols, &entries)
     }
 
-    /// The sampling map; its order of entries is the order of the dual vector.
+    /// The sampling map; its order of entries is that of the targets and of the dual vector.
     pub fn map(&self) -> &Entries {
         &self.map
     }
 
-    /// The observed values.
-    pub fn values(&self) -> &[f64] {
-        &self.values
+    /// The targets `b`, one an observed entry.
+    pub fn targets(&self) -> &[f64] {
+        &self.targets
     }
 
     /// The program whose solution is flat: `min |D1 X D2|_*  s.t.  A(X) = b`.
     pub fn flat(&self) -> Program<'_> {
-        Program::new(&self.map, &self.values, Objective::Flat)
+        Program::new(&self.map, &self.targets, Objective::Flat)
     }
 
     /// The program of least nuclear norm: `min |X|_*  s.t.  A(X) = b`.
     pub fn nuclear(&self) -> Program<'_> {
-        Program::new(&self.map, &self.values, Objective::Nuclear)
+        Program::new(&self.map, &self.targets, Objective::Nuclear)
     }
 
     /// The overparameterised loss `(1/m) |A(L R^T) - b|^2`.
@@ -91,7 +142,7 @@ impl Completion {
     /// # Errors
     /// None for a problem that was constructed.
     pub fn loss(&self) -> Result<FactoredLoss<'_>, Error> {
-        FactoredLoss::new(&self.map, &self.values)
+        FactoredLoss::new(&self.map, &self.targets)
     }
 
     /// The rescaling matrices `D1`, `D2`: square roots of the observed counts, up to scale.

@@ -12,6 +12,7 @@
 //! Source: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, *Flat minima generalize for low-rank
 //! matrix recovery*, Information and Inference 13(2), 2024 (arXiv 2203.03756).
 
+pub mod audit;
 pub mod error;
 pub mod flatness;
 pub mod linalg;
@@ -20,10 +21,11 @@ pub mod operator;
 pub mod planted;
 pub mod rng;
 pub mod solver;
+pub mod theory;
 
 pub use error::Error;
 pub use faer::{Mat, MatMut, MatRef};
 pub use flatness::Rescaling;
+pub use loss::FactoredLoss;
 pub use operator::{DenseMap, Dims, Entries, Gram, LinearMap};
 pub use solver::{Objective, Program, Progress, Recovery, Status};
-pub use loss::FactoredLoss;

@@ -1,8 +1,18 @@
 //! The problem from the user's arrays.
 
-use flatmin_core::{DenseMap, Error, FactoredLoss, Objective, Program, Rescaling};
+use flatmin_core::{DenseMap, Error, FactoredLoss, MatRef, Objective, Program, Rescaling};
 
 /// `m` measurements `b_i = <A_i, M>` of an unknown `d1 x d2` matrix.
+///
+/// ```
+/// use flatmin_sensing::{Mat, Sensing};
+/// let matrices = [Mat::<f64>::identity(2, 2), Mat::full(2, 2, 1.0)];
+/// let problem = Sensing::from_matrices(matrices.iter().map(|a| a.as_ref()), vec![2.0, 4.0])?;
+/// let flat = problem.flat().solve()?;
+/// println!("{} with gap {:.1e}: {}", flat.objective, flat.relative_gap, flat.status);
+/// assert!(flat.status.is_certified());
+/// # Ok::<(), flatmin_sensing::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sensing {
     map: DenseMap,
@@ -32,12 +42,23 @@ impl Sensing {
         Sensing::new(DenseMap::new(rows, cols, measurements)?, targets)
     }
 
+    /// The measurement matrices, all of one shape, and the targets (length `m`).
+    ///
+    /// # Errors
+    /// When the shapes disagree, there is no matrix, or a value is not finite.
+    pub fn from_matrices<'a>(
+        matrices: impl IntoIterator<Item = MatRef<'a, f64>>,
+        targets: Vec<f64>,
+    ) -> Result<Sensing, Error> {
+        Sensing::new(DenseMap::from_matrices(matrices)?, targets)
+    }
+
     /// The measurement map.
     pub fn map(&self) -> &DenseMap {
         &self.map
     }
 
-    /// The targets `b`.
+    /// The targets `b`, one a measurement.
     pub fn targets(&self) -> &[f64] {
         &self.targets
     }

@@ -1,0 +1,191 @@
+//! An answer checked against the definitions, with nothing of the solver in the check.
+//!
+//! Weak duality is all the proof there is: for every `X` with `A(X) = b` and every `y` with
+//! `|D1^{-1} A*(y) D2^{-1}|_op <= 1`,
+//!
+//! ```text
+//! <b, y> = <A(X), y> = <D1 X D2, D1^{-1} A*(y) D2^{-1}> <= |D1 X D2|_*.
+//! ```
+
+use crate::linalg::{self, Par, max_abs, product};
+use crate::loss::check_targets;
+use crate::solver::{Objective, Recovery};
+use crate::{Error, LinearMap, Mat, MatRef};
+
+/// Eigenvalues of `D1^2`, `D2^2` below this fraction of the largest count as zero.
+const RANK_TOLERANCE: f64 = 1e-13;
+
+/// What an answer claims, computed again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Audit {
+    /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear) of the answer's matrix.
+    pub objective: f64,
+    /// `<b, y>`.
+    pub lower_bound: f64,
+    /// `|D1^{-1} A*(y) D2^{-1}|_op` (flat) or `|A*(y)|_op` (nuclear): at most 1, up to rounding,
+    /// for the bound to hold.
+    pub dual_norm: f64,
+    /// `|A(X) - b|_2 / |b|_2`; 0 when `X` fits zero targets.
+    pub feasibility: f64,
+}
+
+impl Audit {
+    /// Recomputes the claims of `answer` from its factors and its dual vector, the measurement
+    /// matrices being read off the map one by one: `D1^2 = sum A_i A_i^T / (m d2)` and so on.
+    ///
+    /// ```
+    /// use flatmin_core::{Entries, Objective, Program, audit::Audit};
+    /// let map = Entries::new(2, 2, &[0, 0, 1], &[0, 1, 0])?;
+    /// let b = [2.0, 1.0, 1.0];
+    /// let answer = Program::new(&map, &b, Objective::Flat).solve()?;
+    /// let audit = Audit::new(&map, &b, &answer)?;
+    /// assert!(audit.dual_norm <= 1.0 + 1e-12 && audit.feasibility < 1e-8);
+    /// assert!(audit.objective - audit.lower_bound <= 1e-8 * audit.objective);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the targets or the answer do not fit the map.
+    pub fn new(map: &dyn LinearMap, targets: &[f64], answer: &Recovery) -> Result<Audit, Error> {
+        check_targets(map, targets)?;
+        let dims = map.dims();
+        let (l, r) = answer.factors();
+        let shape = (l.nrows(), r.nrows(), answer.dual.len());
+        if shape != (dims.rows, dims.cols, dims.measurements) {
+            return Err(Error::Shape {
+                what: "the answer",
+                expected: format!(
+                    "a {} x {} matrix and {} multipliers",
+                    dims.rows, dims.cols, dims.measurements
+                ),
+                got: format!(
+                    "a {} x {} matrix and {} multipliers",
+                    shape.0, shape.1, shape.2
+                ),
+            });
+        }
+        let x = answer.matrix();
+        let mut residual = vec![0.0; dims.measurements];
+        map.apply(x.as_ref(), &mut residual);
+        residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
+        let size = linalg::norm(targets);
+        let miss = linalg::norm(&residual);
+
+        let back = map.adjoint_matrix(&answer.dual);
+        let (weighted, whitened) = match answer.objective_kind {
+            Objective::Nuclear => (x, back),
+            Objective::Flat => {
+                let (g1, g2) = gram_sums(map);
+                let (d1, d1_inverse) = roots(g1.as_ref())?;
+                let (d2, d2_inverse) = roots(g2.as_ref())?;
+                (
+                    sandwich(&d1, &x, &d2),
+                    sandwich(&d1_inverse, &back, &d2_inverse),
+                )
+            }
+        };
+        Ok(Audit {
+            objective: singular_values(weighted.as_ref())?.iter().sum(),
+            lower_bound: targets.iter().zip(&answer.dual).map(|(b, y)| b * y).sum(),
+            dual_norm: singular_values(whitened.as_ref())?
+                .first()
+                .copied()
+                .unwrap_or(0.0),
+            feasibility: if miss == 0.0 { 0.0 } else { miss / size },
+        })
+    }
+}
+
+/// `D1^2` and `D2^2`.
+fn gram_sums(map: &dyn LinearMap) -> (Mat<f64>, Mat<f64>) {
+    let dims = map.dims();
+    let (mut g1, mut g2) = (
+        Mat::zeros(dims.rows, dims.rows),
+        Mat::zeros(dims.cols, dims.cols),
+    );
+    let mut unit = vec![0.0; dims.measurements];
+    for i in 0..dims.measurements {
+        unit[i] = 1.0;
+        let a = map.adjoint_matrix(&unit);
+        unit[i] = 0.0;
+        linalg::accumulate(g1.as_mut(), a.as_ref(), a.transpose());
+        linalg::accumulate(g2.as_mut(), a.transpose(), a.as_ref());
+    }
+    let (m, d1, d2) = (dims.measurements as f64, dims.rows as f64, dims.cols as f64);
+    (
+        scaled(g1.as_ref(), 1.0 / (m * d2)),
+        scaled(g2.as_ref(), 1.0 / (m * d1)),
+    )
+}
+
+/// `D` and its pseudo-inverse, given `D^2`.
+fn roots(square: MatRef<'_, f64>) -> Result<(Mat<f64>, Mat<f64>), Error> {
+    let (values, q) = linalg::symmetric_eigen(square, Par::Seq)?;
+    let floor = RANK_TOLERANCE * max_abs(&values);
+    let with = |f: fn(f64) -> f64| {
+        let weights: Vec<f64> = values
+            .iter()
+            .map(|&v| if v > floor { f(v.sqrt()) } else { 0.0 })
+            .collect();
+        product(
+            linalg::scale_columns(q.as_ref(), &weights).as_ref(),
+            q.transpose(),
+        )
+    };
+    Ok((with(|d| d), with(|d| 1.0 / d)))
+}
+
+fn sandwich(left: &Mat<f64>, middle: &Mat<f64>, right: &Mat<f64>) -> Mat<f64> {
+    product(
+        product(left.as_ref(), middle.as_ref()).as_ref(),
+        right.as_ref(),
+    )
+}
+
+fn scaled(a: MatRef<'_, f64>, factor: f64) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols(), |i, j| factor * a[(i, j)])
+}
+
+/// Singular values of a matrix of any scale.
+fn singular_values(a: MatRef<'_, f64>) -> Result<Vec<f64>, Error> {
+    let scale = a.norm_max();
+    if scale == 0.0 {
+        return Ok(vec![0.0]);
+    }
+    let mut values = linalg::singular_values(scaled(a, 1.0 / scale).as_ref(), Par::Seq)?;
+    values.iter_mut().for_each(|s| *s *= scale);
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Role, Stream};
+    use crate::{DenseMap, Program};
+
+    /// The audit must be able to fail: a spoilt multiplier and a spoilt target are noticed.
+    #[test]
+    fn notices_what_is_wrong() {
+        let mut stream = Stream::new(6, "audit", 0, 0, Role::Measurements);
+        let map = DenseMap::new(4, 5, stream.gaussian_vector(4 * 5 * 12)).unwrap();
+        let b = stream.gaussian_vector(12);
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let mut answer = Program::new(&map, &b, objective).solve().unwrap();
+            let sound = Audit::new(&map, &b, &answer).unwrap();
+            assert!(sound.dual_norm <= 1.0 + 1e-12 && sound.feasibility < 1e-8);
+            approx::assert_relative_eq!(sound.objective, answer.objective, max_relative = 1e-9);
+            approx::assert_relative_eq!(sound.lower_bound, answer.lower_bound, max_relative = 1e-9);
+            answer.dual.iter_mut().for_each(|y| *y *= 1.01);
+            let audit = Audit::new(&map, &b, &answer).unwrap();
+            assert!(audit.dual_norm > 1.009);
+            let mut off = b.clone();
+            off[3] += 0.1;
+            assert!(Audit::new(&map, &off, &answer).unwrap().feasibility > 1e-3);
+            answer.dual.pop();
+            assert!(matches!(
+                Audit::new(&map, &b, &answer),
+                Err(Error::Shape { .. })
+            ));
+        }
+    }
+}
