@@ -26,6 +26,6 @@ pub mod theory;
 pub use error::Error;
 pub use faer::{Mat, MatMut, MatRef};
 pub use flatness::Rescaling;
+pub use loss::FactoredLoss;
 pub use operator::{DenseMap, Dims, Entries, Gram, LinearMap};
 pub use solver::{Objective, Program, Progress, Recovery, Status};
-pub use loss::FactoredLoss;

@@ -45,7 +45,10 @@ pub(crate) fn dot_inline(a: &[f64], b: &[f64]) -> f64 {
         }
         width /= 2;
     }
-    a_rest.iter().zip(b_rest).fold(lanes[0], |sum, (x, y)| sum + x * y)
+    a_rest
+        .iter()
+        .zip(b_rest)
+        .fold(lanes[0], |sum, (x, y)| sum + x * y)
 }
 
 /// `out += factor * a`.

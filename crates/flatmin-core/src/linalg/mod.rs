@@ -102,7 +102,12 @@ pub fn norm(values: &[f64]) -> f64 {
     if scale == 0.0 || !scale.is_finite() {
         return scale;
     }
-    scale * values.iter().map(|v| (v / scale).powi(2)).sum::<f64>().sqrt()
+    scale
+        * values
+            .iter()
+            .map(|v| (v / scale).powi(2))
+            .sum::<f64>()
+            .sqrt()
 }
 
 /// Thin singular value decomposition `A = U diag(s) V^T`, `s` nonincreasing.
@@ -123,8 +128,7 @@ pub fn svd(a: MatRef<'_, f64>, par: Par) -> Result<Svd, Error> {
     let (mut u, mut v) = (Mat::zeros(rows, n), Mat::zeros(cols, n));
     let mut s = faer::diag::Diag::zeros(n);
     let vectors = svd_::ComputeSvdVectors::Thin;
-    let scratch =
-        svd_::svd_scratch::<f64>(rows, cols, vectors, vectors, par, Default::default());
+    let scratch = svd_::svd_scratch::<f64>(rows, cols, vectors, vectors, par, Default::default());
     svd_::svd(
         a,
         s.as_mut(),
@@ -134,8 +138,14 @@ pub fn svd(a: MatRef<'_, f64>, par: Par) -> Result<Svd, Error> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation { what: "the singular value decomposition" })?;
-    Ok(Svd { u, s: s.column_vector().iter().copied().collect(), v })
+    .map_err(|_| Error::Factorisation {
+        what: "the singular value decomposition",
+    })?;
+    Ok(Svd {
+        u,
+        s: s.column_vector().iter().copied().collect(),
+        v,
+    })
 }
 
 /// Singular values, nonincreasing.
@@ -153,13 +163,18 @@ pub fn singular_values(a: MatRef<'_, f64>, par: Par) -> Result<Vec<f64>, Error> 
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation { what: "the singular value decomposition" })?;
+    .map_err(|_| Error::Factorisation {
+        what: "the singular value decomposition",
+    })?;
     Ok(s.column_vector().iter().copied().collect())
 }
 
 /// Operator norm `|A|_op`; 0 for an empty matrix.
 pub fn operator_norm(a: MatRef<'_, f64>) -> Result<f64, Error> {
-    Ok(singular_values(a, Par::Seq)?.first().copied().unwrap_or(0.0))
+    Ok(singular_values(a, Par::Seq)?
+        .first()
+        .copied()
+        .unwrap_or(0.0))
 }
 
 /// Eigendecomposition of a symmetric matrix (its lower triangle is read), eigenvalues
@@ -182,7 +197,9 @@ pub fn symmetric_eigen(a: MatRef<'_, f64>, par: Par) -> Result<(Vec<f64>, Mat<f6
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
+    .map_err(|_| Error::Factorisation {
+        what: "the symmetric eigendecomposition",
+    })?;
     Ok((values.column_vector().iter().copied().collect(), vectors))
 }
 
@@ -259,9 +276,10 @@ pub fn thin_qr(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
     );
     let r = Mat::from_fn(n, cols, |i, j| if i <= j { work[(i, j)] } else { 0.0 });
     let mut q = Mat::from_fn(rows, n, |i, j| if i == j { 1.0 } else { 0.0 });
-    let scratch = faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(
-        rows, block, n,
-    );
+    let scratch =
+        faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<
+            f64,
+        >(rows, block, n);
     faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
         work.as_ref().subcols(0, n),
         coefficients.as_ref(),
@@ -287,7 +305,9 @@ pub fn symmetric_eigenvalues(a: MatRef<'_, f64>) -> Result<Vec<f64>, Error> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
+    .map_err(|_| Error::Factorisation {
+        what: "the symmetric eigendecomposition",
+    })?;
     Ok(values.column_vector().iter().copied().collect())
 }
 
@@ -311,9 +331,13 @@ pub fn independent_rows(mut a: Mat<f64>, tolerance: f64) -> Vec<usize> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     );
-    let Ok((info, permutation)) = outcome else { return Vec::new() };
+    let Ok((info, permutation)) = outcome else {
+        return Vec::new();
+    };
     // The pivots are nonincreasing.
-    let rank = (0..info.rank).take_while(|&i| a[(i, i)].powi(2) > tolerance * largest).count();
+    let rank = (0..info.rank)
+        .take_while(|&i| a[(i, i)].powi(2) > tolerance * largest)
+        .count();
     let mut rows = permutation.arrays().0[..rank].to_vec();
     rows.sort_unstable();
     rows

@@ -28,7 +28,10 @@ impl<'a> FactoredLoss<'a> {
     fn residual(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Vec<f64> {
         let mut residual = vec![0.0; self.targets.len()];
         self.map.apply_factored(l, r, &mut residual);
-        residual.iter_mut().zip(self.targets).for_each(|(r, b)| *r -= b);
+        residual
+            .iter_mut()
+            .zip(self.targets)
+            .for_each(|(r, b)| *r -= b);
         residual
     }
 
@@ -45,13 +48,19 @@ impl<'a> FactoredLoss<'a> {
         r: MatRef<'_, f64>,
     ) -> (f64, Mat<f64>, Mat<f64>) {
         let m = self.targets.len() as f64;
-        let (mut gl, mut gr) = (Mat::zeros(l.nrows(), l.ncols()), Mat::zeros(r.nrows(), r.ncols()));
+        let (mut gl, mut gr) = (
+            Mat::zeros(l.nrows(), l.ncols()),
+            Mat::zeros(r.nrows(), r.ncols()),
+        );
         let mut residual = vec![0.0; self.targets.len()];
         let ones = vec![1.0; l.ncols()];
         let (left, right) = (gl.as_mut(), gr.as_mut());
-        self.map.residual_and_gradient((l, &ones, r), self.targets, &mut residual, left, right);
+        self.map
+            .residual_and_gradient((l, &ones, r), self.targets, &mut residual, left, right);
         for gradient in [&mut gl, &mut gr] {
-            gradient.col_iter_mut().for_each(|c| c.iter_mut().for_each(|g| *g *= 2.0 / m));
+            gradient
+                .col_iter_mut()
+                .for_each(|c| c.iter_mut().for_each(|g| *g *= 2.0 / m));
         }
         (dot(&residual, &residual) / m, gl, gr)
     }
@@ -115,7 +124,8 @@ mod tests {
     #[test]
     fn derivatives_agree_with_finite_differences() {
         for map in maps() {
-            let b = Stream::new(4, "loss", 0, 0, Role::Noise).gaussian_vector(map.dims().measurements);
+            let b =
+                Stream::new(4, "loss", 0, 0, Role::Noise).gaussian_vector(map.dims().measurements);
             let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
             let (gradient, hessian) = check::derivatives(&loss, 3, 8);
             assert!(gradient < 1e-8, "gradient off by {gradient:e}");
@@ -132,14 +142,21 @@ mod tests {
             let b = stream.gaussian_vector(dims.measurements);
             let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
             let k = 3;
-            let (l, r) = (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
+            let (l, r) = (
+                stream.gaussian_matrix(dims.rows, k),
+                stream.gaussian_matrix(dims.cols, k),
+            );
             let block = |rows: usize, left: bool| -> f64 {
                 let mut sum = 0.0;
                 for i in 0..rows {
                     for j in 0..k {
                         let mut u = Mat::zeros(dims.rows, k);
                         let mut v = Mat::zeros(dims.cols, k);
-                        if left { u[(i, j)] = 1.0 } else { v[(i, j)] = 1.0 }
+                        if left {
+                            u[(i, j)] = 1.0
+                        } else {
+                            v[(i, j)] = 1.0
+                        }
                         sum += loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
                     }
                 }

@@ -36,7 +36,11 @@ impl DenseMap {
     pub fn new(rows: usize, cols: usize, data: Vec<f64>) -> Result<DenseMap, Error> {
         let size = rows.checked_mul(cols).unwrap_or(0);
         if size == 0 {
-            check_dims(Dims { rows, cols, measurements: 1 })?;
+            check_dims(Dims {
+                rows,
+                cols,
+                measurements: 1,
+            })?;
         }
         if size == 0 || data.len() % size != 0 {
             return Err(Error::Shape {
@@ -45,12 +49,19 @@ impl DenseMap {
                 got: format!("{} entries", data.len()),
             });
         }
-        let dims = Dims { rows, cols, measurements: data.len() / size };
+        let dims = Dims {
+            rows,
+            cols,
+            measurements: data.len() / size,
+        };
         check_dims(dims)?;
         finite("measurements", &data)?;
         let magnitude = linalg::max_abs(&data);
         if magnitude != 0.0 && !SANE.contains(&magnitude) {
-            return Err(Error::Scale { what: "measurements", magnitude });
+            return Err(Error::Scale {
+                what: "measurements",
+                magnitude,
+            });
         }
         Ok(DenseMap { dims, data })
     }
@@ -76,7 +87,9 @@ impl DenseMap {
             data.extend((0..rows).flat_map(|i| (0..cols).map(move |j| a[(i, j)])));
         }
         let Some((rows, cols)) = shape else {
-            return Err(Error::Empty { what: "the list of measurements" });
+            return Err(Error::Empty {
+                what: "the list of measurements",
+            });
         };
         DenseMap::new(rows, cols, data)
     }
@@ -92,7 +105,11 @@ impl DenseMap {
         cols: usize,
         mut map: impl FnMut(MatRef<'_, f64>) -> Vec<f64>,
     ) -> Result<DenseMap, Error> {
-        check_dims(Dims { rows, cols, measurements: 1 })?;
+        check_dims(Dims {
+            rows,
+            cols,
+            measurements: 1,
+        })?;
         let mut unit = Mat::zeros(rows, cols);
         let mut images = Vec::with_capacity(rows * cols);
         for i in 0..rows {
@@ -110,7 +127,9 @@ impl DenseMap {
                 got: format!("length {}", odd.len()),
             });
         }
-        let data = (0..m).flat_map(|i| images.iter().map(move |image| image[i])).collect();
+        let data = (0..m)
+            .flat_map(|i| images.iter().map(move |image| image[i]))
+            .collect();
         DenseMap::new(rows, cols, data)
     }
 
@@ -207,7 +226,11 @@ impl LinearMap for DenseMap {
     }
 
     fn grams(&self) -> (Gram, Gram) {
-        let Dims { rows, cols, measurements } = self.dims;
+        let Dims {
+            rows,
+            cols,
+            measurements,
+        } = self.dims;
         let mut left = Mat::zeros(rows, rows);
         for i in 0..measurements {
             let a = self.transposed(i);
@@ -223,7 +246,11 @@ impl LinearMap for DenseMap {
     }
 
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let Dims { rows, cols, measurements } = self.dims;
+        let Dims {
+            rows,
+            cols,
+            measurements,
+        } = self.dims;
         let k = u.ncols();
         let n = k * (rows + cols);
         let u_rows = self.row_major(u);
@@ -266,7 +293,11 @@ impl LinearMap for DenseMap {
         w12: Option<MatRef<'_, f64>>,
         mut out: MatMut<'_, f64>,
     ) {
-        let Dims { rows, cols, measurements: m } = self.dims;
+        let Dims {
+            rows,
+            cols,
+            measurements: m,
+        } = self.dims;
         // In blocks of measurements, so that the images stay within a few megabytes.
         let block = ((1 << 19) / self.size()).clamp(1, m);
         let mut images = Mat::zeros(self.size(), block);
@@ -276,11 +307,8 @@ impl LinearMap for DenseMap {
             for j in 0..width {
                 // In transposed storage: (W1 A W2 + W12 A^T W12)^T = W2 A^T W1 + W12^T A W12^T.
                 let a = self.transposed(start + j);
-                let mut image = MatMut::from_column_major_slice_mut(
-                    images.col_as_slice_mut(j),
-                    cols,
-                    rows,
-                );
+                let mut image =
+                    MatMut::from_column_major_slice_mut(images.col_as_slice_mut(j), cols, rows);
                 linalg::multiply(half.as_mut(), w2, a);
                 linalg::multiply(image.as_mut(), half.as_ref(), w1);
                 if let Some(w12) = w12 {
@@ -329,11 +357,23 @@ mod tests {
 
     #[test]
     fn names_what_is_wrong() {
-        assert!(matches!(DenseMap::new(2, 2, vec![]), Err(Error::Empty { .. })));
-        assert!(matches!(DenseMap::new(0, 2, vec![1.0]), Err(Error::Shape { .. })));
-        assert!(matches!(DenseMap::new(2, 2, vec![1.0; 5]), Err(Error::Shape { .. })));
+        assert!(matches!(
+            DenseMap::new(2, 2, vec![]),
+            Err(Error::Empty { .. })
+        ));
+        assert!(matches!(
+            DenseMap::new(0, 2, vec![1.0]),
+            Err(Error::Shape { .. })
+        ));
+        assert!(matches!(
+            DenseMap::new(2, 2, vec![1.0; 5]),
+            Err(Error::Shape { .. })
+        ));
         let bad = DenseMap::new(1, 2, vec![1.0, f64::NAN]);
         assert!(matches!(bad, Err(Error::NotFinite { index: 1, .. })));
-        assert!(matches!(DenseMap::new(1, 1, vec![1e300]), Err(Error::Scale { .. })));
+        assert!(matches!(
+            DenseMap::new(1, 1, vec![1e300]),
+            Err(Error::Scale { .. })
+        ));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
-use crate::linalg::scale_columns;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
+use crate::linalg::scale_columns;
 use faer::{MatMut, MatRef};
 
 /// The map that reads a set of distinct entries, in the order given.
@@ -37,11 +37,21 @@ impl Entries {
                 got: format!("length {}", col_indices.len()),
             });
         }
-        let dims = Dims { rows, cols, measurements: m };
+        let dims = Dims {
+            rows,
+            cols,
+            measurements: m,
+        };
         check_dims(dims)?;
         for (position, (&row, &col)) in row_indices.iter().zip(col_indices).enumerate() {
             if row >= rows || col >= cols {
-                return Err(Error::OutOfRange { row, col, position, rows, cols });
+                return Err(Error::OutOfRange {
+                    row,
+                    col,
+                    position,
+                    rows,
+                    cols,
+                });
             }
         }
         let mut order: Vec<usize> = (0..m).collect();
@@ -50,10 +60,19 @@ impl Entries {
             let (first, second) = (pair[0], pair[1]);
             let (row, col) = (row_indices[first], col_indices[first]);
             if (row, col) == (row_indices[second], col_indices[second]) {
-                return Err(Error::Duplicate { row, col, first, second });
+                return Err(Error::Duplicate {
+                    row,
+                    col,
+                    first,
+                    second,
+                });
             }
         }
-        Ok(Entries { dims, rows: row_indices.to_vec(), cols: col_indices.to_vec() })
+        Ok(Entries {
+            dims,
+            rows: row_indices.to_vec(),
+            cols: col_indices.to_vec(),
+        })
     }
 
     /// Positions in the order given.
@@ -156,7 +175,10 @@ impl LinearMap for Entries {
             indices.iter().for_each(|&i| counts[i] += 1.0);
             Gram::Diagonal(counts)
         };
-        (count(&self.rows, self.dims.rows), count(&self.cols, self.dims.cols))
+        (
+            count(&self.rows, self.dims.rows),
+            count(&self.cols, self.dims.cols),
+        )
     }
 
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
@@ -167,7 +189,8 @@ impl LinearMap for Entries {
             for c in 0..k {
                 for e in 0..=c {
                     out[(c * rows + i, e * rows + i)] += v[(j, c)] * v[(j, e)];
-                    out[(k * rows + c * cols + j, k * rows + e * cols + j)] += u[(i, c)] * u[(i, e)];
+                    out[(k * rows + c * cols + j, k * rows + e * cols + j)] +=
+                        u[(i, c)] * u[(i, e)];
                 }
                 for e in 0..k {
                     out[(k * rows + c * cols + j, e * rows + i)] += u[(i, c)] * v[(j, e)];
@@ -233,10 +256,31 @@ mod tests {
     #[test]
     fn names_the_entry_at_fault() {
         let twice = Entries::new(2, 2, &[0, 1, 0], &[1, 1, 1]);
-        assert_eq!(twice.unwrap_err(), Error::Duplicate { row: 0, col: 1, first: 0, second: 2 });
+        assert_eq!(
+            twice.unwrap_err(),
+            Error::Duplicate {
+                row: 0,
+                col: 1,
+                first: 0,
+                second: 2
+            }
+        );
         let outside = Entries::new(2, 2, &[0, 2], &[1, 1]);
-        assert!(matches!(outside, Err(Error::OutOfRange { row: 2, position: 1, .. })));
-        assert!(matches!(Entries::new(2, 2, &[], &[]), Err(Error::Empty { .. })));
-        assert!(matches!(Entries::new(2, 2, &[0], &[]), Err(Error::Shape { .. })));
+        assert!(matches!(
+            outside,
+            Err(Error::OutOfRange {
+                row: 2,
+                position: 1,
+                ..
+            })
+        ));
+        assert!(matches!(
+            Entries::new(2, 2, &[], &[]),
+            Err(Error::Empty { .. })
+        ));
+        assert!(matches!(
+            Entries::new(2, 2, &[0], &[]),
+            Err(Error::Shape { .. })
+        ));
     }
 }

@@ -1,8 +1,8 @@
 //! The problem that every road solves: `min |Z|_*  s.t.  B(Z) = b`, and what proves an answer.
 
 use super::point::{Point, Tangent};
-use super::recovery::Progress;
 use super::program::Observer;
+use super::recovery::Progress;
 use crate::linalg::{self, Par, Svd, norm};
 use crate::operator::LinearMap;
 use crate::{Error, Mat};
@@ -27,7 +27,8 @@ impl Equality<'_> {
     pub(super) fn residual(&self, point: &Point) -> Vec<f64> {
         let (l, r) = point.balanced();
         let mut residual = vec![0.0; self.b.len()];
-        self.map.apply_factored(l.as_ref(), r.as_ref(), &mut residual);
+        self.map
+            .apply_factored(l.as_ref(), r.as_ref(), &mut residual);
         residual.iter_mut().zip(self.b).for_each(|(r, b)| *r -= b);
         residual
     }
@@ -96,7 +97,11 @@ impl Incumbent {
 
     /// Keeps the larger bound.
     pub(super) fn offer_bound(&mut self, bound: Bound) {
-        if self.bound.as_ref().is_none_or(|best| bound.lower > best.lower) {
+        if self
+            .bound
+            .as_ref()
+            .is_none_or(|best| bound.lower > best.lower)
+        {
             self.bound = Some(bound);
         }
     }
@@ -109,7 +114,9 @@ impl Incumbent {
         problem: &Equality<'_>,
         y: &[f64],
     ) -> Result<Option<(Vec<f64>, f64)>, Error> {
-        let Some(tangent) = &self.tangent else { return Ok(None) };
+        let Some(tangent) = &self.tangent else {
+            return Ok(None);
+        };
         let y = tangent.meet(problem.map, y);
         let rank = tangent.rank();
         let bound = problem.bound(y.clone())?;
@@ -146,7 +153,11 @@ impl Incumbent {
 
 /// `|upper - lower| / |upper|`, zero when both vanish.
 pub(super) fn relative_gap(upper: f64, lower: f64) -> f64 {
-    if upper == lower { 0.0 } else { (upper - lower).abs() / upper.abs().max(f64::MIN_POSITIVE) }
+    if upper == lower {
+        0.0
+    } else {
+        (upper - lower).abs() / upper.abs().max(f64::MIN_POSITIVE)
+    }
 }
 
 /// Why a road was left before its end.

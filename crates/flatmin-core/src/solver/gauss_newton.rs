@@ -43,7 +43,13 @@ impl Evaluated {
             right.as_mut(),
         );
         let infeasibility = norm(&residual) / problem.norm_b;
-        Evaluated { point, infeasibility, residual, left, right }
+        Evaluated {
+            point,
+            infeasibility,
+            residual,
+            left,
+            right,
+        }
     }
 }
 
@@ -67,7 +73,13 @@ pub(super) fn gauss_newton(
     let mut slow = 0;
     while at.infeasibility > INTERPOLATES {
         let objective = at.point.nuclear_norm();
-        if !monitor.tick("Gauss-Newton", objective, 0.0, at.infeasibility, at.point.rank()) {
+        if !monitor.tick(
+            "Gauss-Newton",
+            objective,
+            0.0,
+            at.infeasibility,
+            at.point.rank(),
+        ) {
             break;
         }
         let Some(here) = Tangent::new(problem.map, &at.point.u, &at.point.v, problem.par) else {
@@ -77,8 +89,11 @@ pub(super) fn gauss_newton(
         tangent = Some(here);
         let mut step = 1.0;
         let next = loop {
-            let scaled = |t: &Mat<f64>| Mat::from_fn(t.nrows(), t.ncols(), |i, j| -step * t[(i, j)]);
-            let trial = at.point.retract(scaled(&lt).as_ref(), scaled(&rt).as_ref())?;
+            let scaled =
+                |t: &Mat<f64>| Mat::from_fn(t.nrows(), t.ncols(), |i, j| -step * t[(i, j)]);
+            let trial = at
+                .point
+                .retract(scaled(&lt).as_ref(), scaled(&rt).as_ref())?;
             let trial = Evaluated::new(problem, trial);
             if trial.infeasibility < at.infeasibility {
                 break Some(trial);
@@ -176,7 +191,11 @@ fn settle(
     let used = arrival.point.clone().trimmed(1e-7);
     let arrival = if used.rank() < arrival.point.rank() {
         let again = gauss_newton(problem, used, monitor)?;
-        if again.infeasibility <= FEASIBLE { again } else { arrival }
+        if again.infeasibility <= FEASIBLE {
+            again
+        } else {
+            arrival
+        }
     } else {
         arrival
     };

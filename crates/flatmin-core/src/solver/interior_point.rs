@@ -23,11 +23,16 @@ use super::equality::{Equality, Incumbent, Monitor, combine};
 use super::linear::residual;
 use super::point::Point;
 use super::polish;
-use crate::linalg::{self, Cholesky, multiply_lower, norm, product, symmetrise_from_lower};
+use crate::linalg::{
+    self, Cholesky, kernel::dot, multiply_lower, norm, product, symmetrise_from_lower,
+};
 use crate::{Error, Mat};
 
 /// Fraction of the way to the boundary that a step may go.
 const TO_BOUNDARY: f64 = 0.98;
+
+/// Refinements of a step's linear system.
+const REFINEMENTS: usize = 20;
 
 /// Runs the method from the feasible point `z0` (with `kernel` the Cholesky factor of `B B*`).
 pub(super) fn interior_point(
@@ -53,7 +58,13 @@ pub(super) fn interior_point(
         let trace: f64 = (0..n).map(|i| p[(i, i)]).sum();
         let lower: f64 = y.iter().zip(problem.b).map(|(y, b)| y * b).sum();
         let gap = (0.5 * trace - lower).abs() / (0.5 * trace);
-        if !monitor.tick("interior point", 0.5 * trace, lower, infeasibility(problem, &z), n) {
+        if !monitor.tick(
+            "interior point",
+            0.5 * trace,
+            lower,
+            infeasibility(problem, &z),
+            n,
+        ) {
             break;
         }
         if 0.5 * trace < (1.0 - problem.tolerance) * incumbent.upper() {
@@ -69,7 +80,9 @@ pub(super) fn interior_point(
         if gap <= 0.1 * problem.tolerance || stuck >= 4 {
             break;
         }
-        let Some(scaling) = Scaling::new(&p, s)? else { break };
+        let Some(scaling) = Scaling::new(&p, s)? else {
+            break;
+        };
         let w = product(scaling.g.as_ref(), scaling.g.transpose());
         problem.map.schur(
             w.as_ref().submatrix(0, 0, d1, d1),
@@ -77,7 +90,9 @@ pub(super) fn interior_point(
             Some(w.as_ref().submatrix(0, d1, d1, d2)),
             schur.as_mut(),
         );
-        let Some(system) = regularised_cholesky(&schur, problem) else { break };
+        let Some(system) = regularised_cholesky(&schur, problem) else {
+            break;
+        };
         let d = &scaling.d;
         let mu = d.iter().map(|d| d * d).sum::<f64>() / n as f64;
 
@@ -92,12 +107,19 @@ pub(super) fn interior_point(
         let cross = product(dp.as_ref(), ds.as_ref());
         let corrector = Mat::from_fn(n, n, |i, j| {
             let second = (cross[(i, j)] + cross[(j, i)]) / (d[i] + d[j]);
-            if i == j { centring * mu / d[i] - d[i] - second } else { -second }
+            if i == j {
+                centring * mu / d[i] - d[i] - second
+            } else {
+                -second
+            }
         });
         let (dy, dp, ds) = direction(problem, &scaling, &system, &w, &z, &corrector, d1);
         let step_p = (TO_BOUNDARY * scaling.reach(&dp)?).min(1.0);
         let step_s = (TO_BOUNDARY * scaling.reach(&ds)?).min(1.0);
-        let lifted = product(product(scaling.g.as_ref(), dp.as_ref()).as_ref(), scaling.g.transpose());
+        let lifted = product(
+            product(scaling.g.as_ref(), dp.as_ref()).as_ref(),
+            scaling.g.transpose(),
+        );
         p = combine(&p, step_p, &lifted);
         for j in 0..n {
             for i in 0..j {
@@ -130,10 +152,18 @@ fn finish(
     let bound = problem.bound(y)?;
     // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
     let largest = svd.s.first().copied().unwrap_or(0.0);
-    let rank = svd.s.iter().zip(&bound.w.s).take_while(|(s, w)| **s > largest * (1.0 - **w)).count();
+    let rank = svd
+        .s
+        .iter()
+        .zip(&bound.w.s)
+        .take_while(|(s, w)| **s > largest * (1.0 - **w))
+        .count();
     let y = bound.y.clone();
     incumbent.offer_bound(bound);
-    incumbent.offer_point(Point::leading(svd.clone(), svd.s.len()).trimmed(1e-15), infeasible);
+    incumbent.offer_point(
+        Point::leading(svd.clone(), svd.s.len()).trimmed(1e-15),
+        infeasible,
+    );
     if rank > 0 && rank < svd.s.len() {
         polish::polish(problem, Point::leading(svd, rank), &y, incumbent, monitor)?;
     }
@@ -152,7 +182,9 @@ fn slack(problem: &Equality<'_>, y: &[f64], d1: usize, d2: usize) -> Mat<f64> {
 fn set_block(p: &mut Mat<f64>, z: &Mat<f64>) {
     let (d1, d2) = z.shape();
     p.as_mut().submatrix_mut(0, d1, d1, d2).copy_from(z);
-    p.as_mut().submatrix_mut(d1, 0, d2, d1).copy_from(z.transpose());
+    p.as_mut()
+        .submatrix_mut(d1, 0, d2, d1)
+        .copy_from(z.transpose());
 }
 
 fn infeasibility(problem: &Equality<'_>, z: &Mat<f64>) -> f64 {
@@ -170,9 +202,10 @@ impl Scaling {
     /// `None` at the boundary of the cone, where double precision ends.
     fn new(p: &Mat<f64>, s: Mat<f64>) -> Result<Option<Scaling>, Error> {
         let n = p.nrows();
-        let (Some(l), Some(k)) =
-            (Cholesky::new(p.clone(), linalg::Par::Seq), Cholesky::new(s, linalg::Par::Seq))
-        else {
+        let (Some(l), Some(k)) = (
+            Cholesky::new(p.clone(), linalg::Par::Seq),
+            Cholesky::new(s, linalg::Par::Seq),
+        ) else {
             return Ok(None);
         };
         let lower = |c: &Cholesky| {
@@ -199,14 +232,19 @@ impl Scaling {
         let n = self.d.len();
         let scaled = Mat::from_fn(n, n, |i, j| x[(i, j)] / (self.d[i] * self.d[j]).sqrt());
         let least = linalg::symmetric_eigenvalues(scaled.as_ref())?[0];
-        Ok(if least < 0.0 { -1.0 / least } else { f64::INFINITY })
+        Ok(if least < 0.0 {
+            -1.0 / least
+        } else {
+            f64::INFINITY
+        })
     }
 }
 
 /// `<D + a dP, D + b dS>`: the gap after a step, in scaled variables.
 fn remaining(d: &[f64], dp: &Mat<f64>, ds: &Mat<f64>, a: f64, b: f64) -> f64 {
-    let diagonal: f64 =
-        (0..d.len()).map(|i| d[i] * (d[i] + a * dp[(i, i)] + b * ds[(i, i)])).sum();
+    let diagonal: f64 = (0..d.len())
+        .map(|i| d[i] * (d[i] + a * dp[(i, i)] + b * ds[(i, i)]))
+        .sum();
     diagonal + a * b * linalg::inner(dp.as_ref(), ds.as_ref())
 }
 
@@ -227,11 +265,17 @@ fn direction(
     let lifted = product(product(g.as_ref(), target.as_ref()).as_ref(), g.transpose());
     // B(Z + lifted_12 + (W dS W)_12) = b, where (W dS W)_12 = W11 B*(dy) W22 + W12 B*(dy)^T W12.
     let goal = combine(z, 1.0, &lifted.as_ref().submatrix(0, d1, d1, d2).to_owned());
-    let mut dy: Vec<f64> = residual(problem, goal.as_ref()).iter().map(|r| -r).collect();
+    let mut dy: Vec<f64> = residual(problem, goal.as_ref())
+        .iter()
+        .map(|r| -r)
+        .collect();
     let rhs = dy.clone();
     system.solve_vector(&mut dy);
     // Refinement against the operator itself: the system grows ill-conditioned near the solution.
-    let (w11, w22) = (w.as_ref().submatrix(0, 0, d1, d1), w.as_ref().submatrix(d1, d1, d2, d2));
+    let (w11, w22) = (
+        w.as_ref().submatrix(0, 0, d1, d1),
+        w.as_ref().submatrix(d1, d1, d2, d2),
+    );
     let w12 = w.as_ref().submatrix(0, d1, d1, d2);
     let image = |y: &[f64]| {
         let back = problem.map.adjoint_matrix(y);
@@ -241,21 +285,40 @@ fn direction(
         problem.map.apply(image.as_ref(), &mut out);
         out
     };
-    let scale = norm(&rhs);
-    for _ in 0..3 {
-        let mut error: Vec<f64> = rhs.iter().zip(image(&dy)).map(|(r, i)| r - i).collect();
-        if norm(&error) <= 1e-14 * scale {
-            break;
-        }
-        system.solve_vector(&mut error);
-        dy.iter_mut().zip(&error).for_each(|(y, e)| *y += e);
-    }
+    refine(&rhs, &mut dy, system, image);
     let back = problem.map.adjoint_matrix(&dy);
     let mut ds = Mat::zeros(n, n);
     set_block(&mut ds, &Mat::from_fn(d1, d2, |i, j| -back[(i, j)]));
     let ds = product(product(g.transpose(), ds.as_ref()).as_ref(), g.as_ref());
     let dp = combine(target, -1.0, &ds);
     (dy, dp, ds)
+}
+
+/// Conjugate gradients on the operator itself, preconditioned by the factored system, from the
+/// factored system's own answer.
+fn refine(rhs: &[f64], x: &mut [f64], system: &Cholesky, image: impl Fn(&[f64]) -> Vec<f64>) {
+    let enough = 1e-15 * norm(rhs);
+    let mut r: Vec<f64> = rhs.iter().zip(image(x)).map(|(b, i)| b - i).collect();
+    let mut s = r.clone();
+    system.solve_vector(&mut s);
+    let mut p = s.clone();
+    let mut rho = dot(&r, &s);
+    for _ in 0..REFINEMENTS {
+        if norm(&r) <= enough || rho <= 0.0 {
+            break;
+        }
+        let q = image(&p);
+        let step = rho / dot(&p, &q);
+        x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
+        r.iter_mut().zip(&q).for_each(|(r, q)| *r -= step * q);
+        s.copy_from_slice(&r);
+        system.solve_vector(&mut s);
+        let next = dot(&r, &s);
+        p.iter_mut()
+            .zip(&s)
+            .for_each(|(p, s)| *p = s + next / rho * *p);
+        rho = next;
+    }
 }
 
 /// Cholesky factor of the Schur complement, with just enough added to its diagonal to succeed.

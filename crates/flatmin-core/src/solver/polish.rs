@@ -2,9 +2,9 @@
 
 use super::equality::{Equality, Incumbent, Monitor};
 use super::gauss_newton::gauss_newton;
+use super::linear::{LARGEST_SYSTEM, conjugate_gradients, definite};
 use super::point::Point;
-use super::linear::{LARGEST_SYSTEM, conjugate_gradients};
-use crate::linalg::{Cholesky, accumulate, product};
+use crate::linalg::{accumulate, product};
 use crate::{Error, Mat};
 
 /// Largest `|B(Z) - b| / |b|` of a polished point: the point it replaces fits to rounding.
@@ -13,12 +13,12 @@ const EXACT: f64 = 1e-12;
 /// Replaces the incumbent's point by one of the rank of `near`, when that proves as good.
 ///
 /// When the measurements pin a matrix of this rank down, Gauss-Newton finds it, and the dual vector
-/// is sharpened on its tangent space. Otherwise a correction of least norm within the tangent
-/// space restores `B(Z) = b`; it changes the objective by `<W, T> = <y, B(T)>`, which is nothing at
+/// is sharpened on its tangent space. Otherwise corrections of least norm within the tangent
+/// space restore `B(Z) = b`; they change the objective by `<W, T> = <y, B(T)>`, which is nothing at
 /// this accuracy.
 pub(super) fn polish(
     problem: &Equality<'_>,
-    near: Point,
+    mut near: Point,
     y: &[f64],
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
@@ -26,11 +26,18 @@ pub(super) fn polish(
     let rank = near.rank();
     if problem.freedom(rank) <= problem.b.len() {
         let arrival = gauss_newton(problem, near, monitor)?;
-        if accept(problem, arrival.point, arrival.infeasibility, incumbent) {
+        if accept(
+            problem,
+            arrival.point.clone(),
+            arrival.infeasibility,
+            incumbent,
+        ) {
             incumbent.tangent = arrival.tangent;
             incumbent.sharpen(problem, y)?;
+            return Ok(());
         }
-        return Ok(());
+        // Some directions (a row with fewer entries than the rank, say) stay free.
+        near = arrival.point;
     }
     let mut point = near;
     for _ in 0..6 {
@@ -39,7 +46,7 @@ pub(super) fn polish(
         if infeasibility <= 1e-13 {
             break;
         }
-        let Some((lt, rt)) = tangent_correction(problem, &point, residual) else { break };
+        let (lt, rt) = tangent_correction(problem, &point, &residual);
         point = point.retract(lt.as_ref(), rt.as_ref())?;
     }
     let infeasibility = problem.infeasibility(&point);
@@ -67,8 +74,8 @@ fn accept(
 fn tangent_correction(
     problem: &Equality<'_>,
     point: &Point,
-    residual: Vec<f64>,
-) -> Option<(Mat<f64>, Mat<f64>)> {
+    residual: &[f64],
+) -> (Mat<f64>, Mat<f64>) {
     let (u, v) = (&point.u, &point.v);
     // (Lt, Rt) of P_T(G) = U (G^T U)^T + (G V - U U^T G V) V^T.
     let project = |g: &Mat<f64>| {
@@ -77,20 +84,27 @@ fn tangent_correction(
         lt -= product(u.as_ref(), product(u.transpose(), lt.as_ref()).as_ref());
         (lt, rt)
     };
-    let lambda = if problem.b.len() <= LARGEST_SYSTEM {
-        let mut lambda = residual;
-        Cholesky::new(tangent_gram(problem, point), problem.par)?.solve_vector(&mut lambda);
-        lambda
-    } else {
-        conjugate_gradients(&residual, 1e-6, 200, |lambda, image| {
+    let lambda = direct(problem, point, residual).unwrap_or_else(|| {
+        conjugate_gradients(residual, 1e-8, 500, |lambda, image| {
             let (lt, rt) = project(&problem.map.adjoint_matrix(lambda));
             let mut t = product(u.as_ref(), rt.transpose());
             accumulate(t.as_mut(), lt.as_ref(), v.transpose());
             problem.map.apply(t.as_ref(), image);
         })
-    };
+    });
     let (lt, rt) = project(&problem.map.adjoint_matrix(&lambda));
-    Some((lt * faer::Scale(-1.0), rt * faer::Scale(-1.0)))
+    (lt * faer::Scale(-1.0), rt * faer::Scale(-1.0))
+}
+
+/// The solution by Cholesky, where the system is small and definite.
+fn direct(problem: &Equality<'_>, point: &Point, residual: &[f64]) -> Option<Vec<f64>> {
+    let m = problem.b.len();
+    if m > LARGEST_SYSTEM || problem.freedom(point.rank()) < m {
+        return None;
+    }
+    let mut lambda = residual.to_vec();
+    definite(tangent_gram(problem, point), problem.par)?.solve_vector(&mut lambda);
+    Some(lambda)
 }
 
 /// `<B_i, P_T B_j>` (lower triangle).
@@ -102,8 +116,12 @@ fn tangent_gram(problem: &Equality<'_>, point: &Point) -> Mat<f64> {
     let identity = Mat::<f64>::identity(v.nrows(), v.nrows());
     let beyond = Mat::<f64>::identity(u.nrows(), u.nrows()) - &left;
     let (mut first, mut second) = (Mat::zeros(m, m), Mat::zeros(m, m));
-    problem.map.schur(left.as_ref(), identity.as_ref(), None, first.as_mut());
-    problem.map.schur(beyond.as_ref(), right.as_ref(), None, second.as_mut());
+    problem
+        .map
+        .schur(left.as_ref(), identity.as_ref(), None, first.as_mut());
+    problem
+        .map
+        .schur(beyond.as_ref(), right.as_ref(), None, second.as_mut());
     first += &second;
     first
 }

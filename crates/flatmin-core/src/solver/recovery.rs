@@ -67,10 +67,16 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::UnidentifiedRows(n) => {
-                write!(f, "{n} row(s) are seen by no measurement and are set to zero")
+                write!(
+                    f,
+                    "{n} row(s) are seen by no measurement and are set to zero"
+                )
             }
             Warning::UnidentifiedCols(n) => {
-                write!(f, "{n} column(s) are seen by no measurement and are set to zero")
+                write!(
+                    f,
+                    "{n} column(s) are seen by no measurement and are set to zero"
+                )
             }
             Warning::UnidentifiedDirections { left, right } => write!(
                 f,
@@ -123,7 +129,8 @@ pub struct Recovery {
     pub relative_gap: f64,
     /// `|A(X) - b|_2 / |b|_2`.
     pub feasibility: f64,
-    /// Rank of the answer.
+    /// Numerical rank of the answer: singular values (of `D1 X D2` for flat) above `1e-7` of the
+    /// largest. The factors may carry more columns.
     pub rank: usize,
     /// Whether the answer is proved to be the only solution (to the precision of the certificate);
     /// `false` says only that this was not proved.
@@ -146,7 +153,7 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Factors `L` (`d1 x rank`) and `R` (`d2 x rank`) with `X = L R^T`: the flat pair
+    /// Factors `L` (`d1 x k`) and `R` (`d2 x k`) with `X = L R^T`: the flat pair
     /// `L = D1^{-1} U S^{1/2}`, `R = D2^{-1} V S^{1/2}` of `D1 X D2 = U S V^T`, or the balanced pair
     /// for the nuclear norm.
     pub fn factors(&self) -> (MatRef<'_, f64>, MatRef<'_, f64>) {

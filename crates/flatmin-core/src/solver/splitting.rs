@@ -55,7 +55,12 @@ fn round(
     sigma: f64,
 ) -> Result<Round, Error> {
     let svd = linalg::svd(v.as_ref(), problem.par)?;
-    let excess: Vec<f64> = svd.s.iter().map(|s| s - 1.0).take_while(|&e| e > 0.0).collect();
+    let excess: Vec<f64> = svd
+        .s
+        .iter()
+        .map(|s| s - 1.0)
+        .take_while(|&e| e > 0.0)
+        .collect();
     let rank = excess.len();
     let left = scale_columns(svd.u.as_ref().subcols(0, rank), &excess);
     let mut soft = Mat::zeros(v.nrows(), v.ncols());
@@ -66,7 +71,9 @@ fn round(
     let mut y = vec![0.0; problem.b.len()];
     problem.map.apply(w.as_ref(), &mut y);
     let infeasible = residual(problem, z.as_ref());
-    y.iter_mut().zip(&infeasible).for_each(|(y, r)| *y -= r / sigma);
+    y.iter_mut()
+        .zip(&infeasible)
+        .for_each(|(y, r)| *y -= r / sigma);
     inverse(&mut y);
     let mut image = problem.map.adjoint_matrix(&y);
     let dual = (&image - &w).norm_l2() / (1.0 + w.norm_l2());
@@ -82,7 +89,8 @@ fn round(
     })
 }
 
-/// Runs the method; `inverse` applies `(B B*)^{-1}`.
+/// Runs the method from the incumbent, or from the least-norm solution; `inverse` applies
+/// `(B B*)^{-1}`.
 pub(super) fn splitting(
     problem: &Equality<'_>,
     inverse: &InverseGram<'_>,
@@ -90,12 +98,20 @@ pub(super) fn splitting(
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
     let dims = problem.map.dims();
-    // Z starts at the least-norm solution, whose size sets the penalty.
-    let mut weights = problem.b.to_vec();
-    inverse(&mut weights);
-    let z = problem.map.adjoint_matrix(&weights);
+    let z = match &incumbent.point {
+        Some((point, _)) => point.matrix(),
+        None => {
+            let mut weights = problem.b.to_vec();
+            inverse(&mut weights);
+            problem.map.adjoint_matrix(&weights)
+        }
+    };
+    // The size of Z sets the penalty.
     let mut sigma = z.norm_l2() / (dims.rows.min(dims.cols) as f64).sqrt() * PENALTY;
     let mut v = &z * faer::Scale(1.0 / sigma);
+    if let Some(bound) = &incumbent.bound {
+        v += problem.map.adjoint_matrix(&bound.y);
+    }
     let mut memory = Memory::default();
     let mut since_check = 0;
     let mut since_balance = 0;
@@ -159,24 +175,38 @@ impl Memory {
             return image;
         };
         if size > 2.0 * self.residual {
-            *self = Memory { residual: size, ..Memory::default() };
+            *self = Memory {
+                residual: size,
+                ..Memory::default()
+            };
             self.last = Some((image.clone(), residual));
             return image;
         }
         self.residual = size;
-        self.differences.push_back((&image - &last_image, &residual - &last_residual));
+        self.differences
+            .push_back((&image - &last_image, &residual - &last_residual));
         if self.differences.len() > DEPTH {
             self.differences.pop_front();
         }
         // Least squares by normal equations, with a ridge that keeps the combination tame.
         let k = self.differences.len();
         let mut gram = Mat::from_fn(k, k, |i, j| {
-            if i < j { 0.0 } else { inner(self.differences[i].1.as_ref(), self.differences[j].1.as_ref()) }
+            if i < j {
+                0.0
+            } else {
+                inner(
+                    self.differences[i].1.as_ref(),
+                    self.differences[j].1.as_ref(),
+                )
+            }
         });
         let mean = (0..k).map(|i| gram[(i, i)]).sum::<f64>() / k as f64;
         (0..k).for_each(|i| gram[(i, i)] += 1e-10 * mean);
-        let mut theta: Vec<f64> =
-            self.differences.iter().map(|(_, d)| inner(d.as_ref(), residual.as_ref())).collect();
+        let mut theta: Vec<f64> = self
+            .differences
+            .iter()
+            .map(|(_, d)| inner(d.as_ref(), residual.as_ref()))
+            .collect();
         let mut next = image.clone();
         if let Some(factor) = linalg::Cholesky::new(gram, linalg::Par::Seq) {
             factor.solve_vector(&mut theta);
