@@ -45,7 +45,7 @@ fn sensing(c: &mut Criterion) {
 
 /// The probabilities are those at which about every draw, and about half of the draws, recover.
 fn completion(c: &mut Criterion) {
-    for (d, above, transition) in [(40, 0.6, 0.4), (100, 0.3, 0.2)] {
+    for (d, above, transition) in [(40, 0.6, 0.35), (100, 0.3, 0.17)] {
         for (place, p) in [("above", above), ("transition", transition)] {
             let problem = flatmin_benches::completion(d, p).unwrap().problem;
             both(
