@@ -1,1 +1,34 @@
-//! flatmin-lab
+//! The laboratory: sweeps of planted problems, records, figures, and a report of the paper's
+//! claims.
+//!
+//! ```text
+//! spec, spec_file     what is measured: cells, sweeps, scales, a user's own sweep
+//! experiment          the table of experiments
+//! trial               one draw, solved with each objective
+//! runner, journal     draws on a pool of workers, through a journal that survives being killed
+//! record, summary     one row a solve; counts over rows
+//! transition, claims  the 50% line; the paper's claims against the records
+//! figure, report      SVG and HTML
+//! ```
+//!
+//! Every file but `timings.csv` and `report/timings.js` is a function of the sweep, the seed and
+//! the solvers: the same bytes for any number of workers, and after any interruption.
+
+pub mod args;
+pub mod claims;
+mod error;
+pub mod experiment;
+pub mod figure;
+pub mod journal;
+pub mod progress;
+pub mod record;
+pub mod report;
+pub mod reproduce;
+pub mod runner;
+pub mod spec;
+pub mod spec_file;
+pub mod summary;
+pub mod transition;
+pub mod trial;
+
+pub use error::{Differences, Error};

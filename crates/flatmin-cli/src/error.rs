@@ -1,0 +1,213 @@
+//! What can be wrong with what the command is given: one line each, with the place and the remedy.
+
+use crate::read::{csv, image, matrix_market, npy, npz};
+use std::io;
+
+/// A reason to end with exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that cannot be opened, read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A directory where a file is wanted.
+    #[error("{path} is a directory: give a file")]
+    Directory {
+        /// The directory.
+        path: String,
+    },
+    /// A file of no bytes.
+    #[error("{path} is empty: write it again")]
+    EmptyFile {
+        /// The file.
+        path: String,
+    },
+    /// A format that does not fit the option.
+    #[error("{path}: the extension must be {accepted}")]
+    Extension {
+        /// The file.
+        path: String,
+        /// The extensions that fit.
+        accepted: &'static str,
+    },
+    /// An archive where a single array is wanted.
+    #[error("{path} is an archive: give it as --data, or save this array alone as .npy")]
+    Archive {
+        /// The file.
+        path: String,
+    },
+    /// A faulty `.npy` file.
+    #[error("{place}: {fault}")]
+    Npy {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: npy::Fault,
+    },
+    /// A faulty `.npz` archive.
+    #[error("{place}: {fault}")]
+    Npz {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: npz::Fault,
+    },
+    /// A faulty `.csv` file.
+    #[error("{place}: {fault}")]
+    Csv {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: csv::Fault,
+    },
+    /// A faulty `.mtx` file.
+    #[error("{place}: {fault}")]
+    MatrixMarket {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: matrix_market::Fault,
+    },
+    /// A faulty image.
+    #[error("{place}: {fault}")]
+    Image {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: image::Fault,
+    },
+    /// An array of the wrong shape.
+    #[error("{place}: the shape must be {expected}, but is {got}")]
+    Shape {
+        /// The file and field.
+        place: String,
+        /// The shape it should have.
+        expected: &'static str,
+        /// The shape it has.
+        got: String,
+    },
+    /// An index that is not a whole number from 0 on.
+    #[error("{place}: element {position} is {value}, but indices are whole numbers from 0 on")]
+    Index {
+        /// The file and field.
+        place: String,
+        /// Position of the element, counted from 0.
+        position: usize,
+        /// The element.
+        value: f64,
+    },
+    /// A value that is not a number where one is needed.
+    #[error("{place}: entry ({row}, {col}) is {value}: {remedy}")]
+    Entry {
+        /// The file and field.
+        place: String,
+        /// Row of the entry, counted from 0.
+        row: usize,
+        /// Column of the entry, counted from 0.
+        col: usize,
+        /// The value.
+        value: f64,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A mask that is not as large as what it masks.
+    #[error("{place}: the mask is {got}, but what it masks is {expected}: make them equal")]
+    Mask {
+        /// The file and field.
+        place: String,
+        /// Size of what is masked.
+        expected: String,
+        /// Size of the mask.
+        got: String,
+    },
+    /// An image that is to be completed without word of what is missing.
+    #[error("{path}: an image has no holes: say with --mask which of its pixels are seen")]
+    Unmasked {
+        /// The image.
+        path: String,
+    },
+    /// Lists that belong together and differ in length.
+    #[error("{place}: the length must be {expected}, that of the field `row`, but is {got}")]
+    Lengths {
+        /// The file and field.
+        place: String,
+        /// The length it should have.
+        expected: usize,
+        /// The length it has.
+        got: usize,
+    },
+    /// A matrix all of whose entries are missing.
+    #[error("{place}: no entry is seen: give at least one")]
+    NothingSeen {
+        /// The file and field.
+        place: String,
+    },
+    /// No option says where the data are.
+    #[error("no data: give {options}")]
+    NoData {
+        /// The options.
+        options: &'static str,
+    },
+    /// Two sizes for one matrix.
+    #[error("{place}: the matrix is {stated}, but --shape says {asked}: leave --shape out")]
+    ShapeConflict {
+        /// The file.
+        place: String,
+        /// Size that the file states.
+        stated: String,
+        /// Size that the option states.
+        asked: String,
+    },
+    /// A matrix too large to hold, which one wrong index suffices for.
+    #[error(
+        "{place}: the entries span a {rows} x {cols} matrix, more than the {limit} entries that \
+         are supported: check the largest row and column index"
+    )]
+    TooLarge {
+        /// The file.
+        place: String,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        cols: usize,
+        /// The largest number of entries.
+        limit: usize,
+    },
+    /// A setting that the solvers refuse.
+    #[error(transparent)]
+    Setting(flatmin::core::Error),
+    /// A problem that the solvers refuse.
+    #[error("{place}: {source}")]
+    Problem {
+        /// The files it came from.
+        place: String,
+        /// Their reason.
+        source: flatmin::core::Error,
+    },
+    /// Two outputs with one path.
+    #[error("{path} is named for two outputs: give each its own file")]
+    SamePath {
+        /// The path.
+        path: String,
+    },
+}
+
+impl Error {
+    /// What a solver says about a problem from `place`.
+    pub(crate) fn of_problem(place: &str, source: flatmin::core::Error) -> Error {
+        match source {
+            flatmin::core::Error::Parameter { .. } => Error::Setting(source),
+            _ => Error::Problem {
+                place: place.to_owned(),
+                source,
+            },
+        }
+    }
+}

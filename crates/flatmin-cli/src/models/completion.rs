@@ -1,0 +1,465 @@
+//! Matrix completion: a list of seen entries, a matrix with holes, or a picture with a mask.
+
+use super::{Model, Problem};
+use crate::Error;
+use crate::read::image::{Layout, Picture};
+use crate::read::{self, Triplets, csv, extension, matrix_market, npz::Archive, open, whole};
+use clap::{ArgGroup, Args};
+use flatmin::completion::Completion;
+use flatmin::core::{
+    Error as CoreError, FactoredLoss, LinearMap, Mat, MatRef, Objective, Program, Rescaling,
+};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Matrices with more entries than this are refused: one mistyped index would ask for all memory.
+const MOST_ENTRIES: usize = 1 << 30;
+
+/// Where the data of a completion problem are.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["entries", "matrix", "data"]))]
+pub struct CompletionFiles {
+    /// Seen entries: a .csv file of row,col,value (indices from 0, header optional), a
+    /// MatrixMarket .mtx file (coordinate; indices from 1), or an .npz file with the fields row,
+    /// col, val, shape
+    #[arg(long, value_name = "FILE")]
+    pub entries: Option<PathBuf>,
+    /// Rows and columns of the matrix, where the file of entries does not state them [default: up
+    /// to the largest indices]
+    #[arg(long, value_name = "D1,D2", conflicts_with_all = ["matrix", "data"])]
+    pub shape: Option<Shape>,
+    /// A matrix: .npy or .csv with NaN (or empty) holes, or an 8-bit grey or RGB .png with --mask.
+    /// The channels of an RGB image are completed together, side by side as one d1 x 3 d2 matrix
+    #[arg(long, value_name = "FILE")]
+    pub matrix: Option<PathBuf>,
+    /// Which entries of the matrix are seen: a .npy or .csv matrix or a .png of the same size,
+    /// where nonzero means seen
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["entries", "data"])]
+    pub mask: Option<PathBuf>,
+    /// An .npz file with the fields row, col, val, shape, or matrix and optionally mask
+    #[arg(long, value_name = "FILE.npz")]
+    pub data: Option<PathBuf>,
+}
+
+/// Rows and columns, written `D1,D2`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape(pub usize, pub usize);
+
+/// Not two positive whole numbers.
+#[derive(Debug, thiserror::Error)]
+#[error("give two positive whole numbers, as in 100,80")]
+pub struct ShapeSyntax;
+
+impl FromStr for Shape {
+    type Err = ShapeSyntax;
+
+    fn from_str(text: &str) -> Result<Shape, ShapeSyntax> {
+        let (rows, cols) = text.split_once(',').ok_or(ShapeSyntax)?;
+        match (rows.trim().parse(), cols.trim().parse()) {
+            (Ok(rows), Ok(cols)) if rows > 0 && cols > 0 => Ok(Shape(rows, cols)),
+            _ => Err(ShapeSyntax),
+        }
+    }
+}
+
+/// The data of a completion problem.
+#[derive(Debug)]
+pub struct Arrays {
+    entries: Triplets,
+    shape: (usize, usize),
+    layout: Layout,
+    place: String,
+}
+
+/// A completion problem and where it came from.
+#[derive(Debug)]
+pub struct Posed {
+    problem: Completion,
+    layout: Layout,
+    place: String,
+}
+
+impl Model for CompletionFiles {
+    const NAME: &'static str = "completion";
+    type Arrays = Arrays;
+    type Problem = Posed;
+
+    fn read(&self) -> Result<Arrays, Error> {
+        match (&self.entries, &self.matrix, &self.data) {
+            (Some(path), ..) => entries_of_file(path, self.shape),
+            (_, Some(path), _) if extension(path) == "png" => {
+                let place = path.display().to_string();
+                let Some(mask) = &self.mask else {
+                    return Err(Error::Unmasked { path: place });
+                };
+                let picture = Picture::read(path)?;
+                let seen = mask_of_file(mask)?;
+                let size = (picture.height, picture.width);
+                check_mask(&seen, size, &mask.display().to_string())?;
+                let pixels = picture.matrix();
+                // One mask serves every channel.
+                let seen = |i, j| seen[(i, j % picture.width)] != 0.0;
+                seen_entries(pixels.as_ref(), seen, picture.layout, place)
+            }
+            (_, Some(path), _) => {
+                let place = path.display().to_string();
+                let matrix = read::array(path)?.into_matrix(&place)?;
+                match &self.mask {
+                    None => holey_entries(matrix.as_ref(), place),
+                    Some(mask) => {
+                        let seen = mask_of_file(mask)?;
+                        let mask = mask.display().to_string();
+                        masked_entries(matrix.as_ref(), &seen, place, &mask)
+                    }
+                }
+            }
+            (_, _, Some(path)) => {
+                let mut archive = Archive::open(path)?;
+                if archive.has("row") || !archive.has("matrix") {
+                    return entries_of_archive(&mut archive, path, None);
+                }
+                let place = archive.place("matrix");
+                let matrix = archive.read("matrix")?.into_matrix(&place)?;
+                if !archive.has("mask") {
+                    return holey_entries(matrix.as_ref(), place);
+                }
+                let mask = archive.place("mask");
+                let seen = archive.read("mask")?.into_matrix(&mask)?;
+                check_mask_values(&seen, &mask)?;
+                masked_entries(matrix.as_ref(), &seen, place, &mask)
+            }
+            _ => Err(Error::NoData {
+                options: "--entries, --matrix or --data",
+            }),
+        }
+    }
+
+    fn pose(arrays: Arrays) -> Result<Posed, Error> {
+        let Arrays {
+            entries,
+            shape: (rows, cols),
+            layout,
+            place,
+        } = arrays;
+        match Completion::new(rows, cols, &entries.rows, &entries.cols, entries.values) {
+            Ok(problem) => Ok(Posed {
+                problem,
+                layout,
+                place,
+            }),
+            Err(source) => Err(Error::Problem { place, source }),
+        }
+    }
+}
+
+fn entries_of_file(path: &Path, asked: Option<Shape>) -> Result<Arrays, Error> {
+    let place = path.display().to_string();
+    match extension(path).as_str() {
+        "csv" => {
+            let entries = csv::entries(open(path)?).map_err(|fault| Error::Csv {
+                place: place.clone(),
+                fault,
+            })?;
+            sized(entries, asked, place)
+        }
+        "mtx" => {
+            let entries =
+                matrix_market::entries(open(path)?).map_err(|fault| Error::MatrixMarket {
+                    place: place.clone(),
+                    fault,
+                })?;
+            sized(entries, asked, format!("{place} (counted from 0)"))
+        }
+        "npz" => entries_of_archive(&mut Archive::open(path)?, path, asked),
+        _ => Err(Error::Extension {
+            path: place,
+            accepted: ".csv, .mtx or .npz",
+        }),
+    }
+}
+
+/// The fields row, col, val and shape; the last may be missing when the shape was asked for.
+fn entries_of_archive(
+    archive: &mut Archive,
+    path: &Path,
+    asked: Option<Shape>,
+) -> Result<Arrays, Error> {
+    let [row, col, val] = ["row", "col", "val"].map(|field| archive.place(field));
+    let rows = archive.read("row")?.into_indices(&row)?;
+    let cols = archive.read("col")?.into_indices(&col)?;
+    let values = archive.read("val")?.into_vector(&val)?;
+    for (place, got) in [(&col, cols.len()), (&val, values.len())] {
+        if got != rows.len() {
+            let expected = rows.len();
+            return Err(Error::Lengths {
+                place: place.clone(),
+                expected,
+                got,
+            });
+        }
+    }
+    let shape = if archive.has("shape") || asked.is_none() {
+        let place = archive.place("shape");
+        let array = archive.read("shape")?;
+        match array.values[..] {
+            [d1, d2] => match (whole(d1), whole(d2)) {
+                (Some(d1), Some(d2)) => Some((d1, d2)),
+                (Some(_), None) => {
+                    return Err(Error::Index {
+                        place,
+                        position: 1,
+                        value: d2,
+                    });
+                }
+                (None, _) => {
+                    return Err(Error::Index {
+                        place,
+                        position: 0,
+                        value: d1,
+                    });
+                }
+            },
+            _ => {
+                let got = read::tuple(&array.shape);
+                return Err(Error::Shape {
+                    place,
+                    expected: "(2,)",
+                    got,
+                });
+            }
+        }
+    } else {
+        None
+    };
+    sized(
+        Triplets {
+            rows,
+            cols,
+            values,
+            shape,
+        },
+        asked,
+        path.display().to_string(),
+    )
+}
+
+/// Settles the size of the matrix: what the file states, what was asked for, or the largest indices.
+fn sized(entries: Triplets, asked: Option<Shape>, place: String) -> Result<Arrays, Error> {
+    let asked = asked.map(|Shape(rows, cols)| (rows, cols));
+    let shape = match (entries.shape, asked) {
+        (Some(stated), Some(asked)) if stated != asked => {
+            let shown = |(rows, cols): (usize, usize)| format!("{rows} x {cols}");
+            return Err(Error::ShapeConflict {
+                place,
+                stated: shown(stated),
+                asked: shown(asked),
+            });
+        }
+        (Some(shape), _) | (None, Some(shape)) => shape,
+        (None, None) => {
+            let largest = |indices: &[usize]| indices.iter().max().map_or(0, |&i| i + 1);
+            (largest(&entries.rows), largest(&entries.cols))
+        }
+    };
+    let (rows, cols) = shape;
+    match rows.checked_mul(cols) {
+        Some(n) if n.max(rows).max(cols) <= MOST_ENTRIES => Ok(Arrays {
+            entries,
+            shape,
+            layout: Layout::Grey,
+            place,
+        }),
+        _ => Err(Error::TooLarge {
+            place,
+            rows,
+            cols,
+            limit: MOST_ENTRIES,
+        }),
+    }
+}
+
+fn mask_of_file(path: &Path) -> Result<Mat<f64>, Error> {
+    let place = path.display().to_string();
+    if extension(path) == "png" {
+        let mask = Picture::read(path)?;
+        let (width, channels) = (mask.width, mask.channels());
+        return Ok(Mat::from_fn(mask.height, width, |i, j| {
+            let pixel = &mask.pixels[(i * width + j) * channels..][..channels];
+            f64::from(u8::from(pixel.iter().any(|&v| v != 0)))
+        }));
+    }
+    let mask = read::array(path)?.into_matrix(&place)?;
+    check_mask_values(&mask, &place)?;
+    Ok(mask)
+}
+
+fn check_mask_values(mask: &Mat<f64>, place: &str) -> Result<(), Error> {
+    let remedy = "a mask is nonzero where an entry is seen, zero elsewhere";
+    find_entry(mask.as_ref(), |v, _, _| v.is_nan(), place, remedy)
+}
+
+fn check_mask(mask: &Mat<f64>, size: (usize, usize), place: &str) -> Result<(), Error> {
+    if mask.shape() == size {
+        return Ok(());
+    }
+    let shown = |(rows, cols): (usize, usize)| format!("{rows} x {cols}");
+    let (expected, got) = (shown(size), shown(mask.shape()));
+    Err(Error::Mask {
+        place: place.to_owned(),
+        expected,
+        got,
+    })
+}
+
+/// An error that names the first entry that is bad.
+fn find_entry(
+    matrix: MatRef<'_, f64>,
+    bad: impl Fn(f64, usize, usize) -> bool,
+    place: &str,
+    remedy: &'static str,
+) -> Result<(), Error> {
+    for row in 0..matrix.nrows() {
+        for col in 0..matrix.ncols() {
+            let value = matrix[(row, col)];
+            if bad(value, row, col) {
+                return Err(Error::Entry {
+                    place: place.to_owned(),
+                    row,
+                    col,
+                    value,
+                    remedy,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn holey_entries(matrix: MatRef<'_, f64>, place: String) -> Result<Arrays, Error> {
+    let remedy = "mark holes by NaN, everything else is finite";
+    find_entry(matrix, |v, _, _| v.is_infinite(), &place, remedy)?;
+    seen_entries(matrix, |i, j| !matrix[(i, j)].is_nan(), Layout::Grey, place)
+}
+
+fn masked_entries(
+    matrix: MatRef<'_, f64>,
+    mask: &Mat<f64>,
+    place: String,
+    mask_place: &str,
+) -> Result<Arrays, Error> {
+    check_mask(mask, matrix.shape(), mask_place)?;
+    let seen = |i, j| mask[(i, j)] != 0.0;
+    let remedy = "the mask says that it is seen, so it must be finite";
+    find_entry(
+        matrix,
+        |v, i, j| seen(i, j) && !v.is_finite(),
+        &place,
+        remedy,
+    )?;
+    seen_entries(matrix, seen, Layout::Grey, place)
+}
+
+/// The entries that are seen, in row-major order.
+fn seen_entries(
+    matrix: MatRef<'_, f64>,
+    seen: impl Fn(usize, usize) -> bool,
+    layout: Layout,
+    place: String,
+) -> Result<Arrays, Error> {
+    let mut entries = Triplets::default();
+    for i in 0..matrix.nrows() {
+        for j in 0..matrix.ncols() {
+            if seen(i, j) {
+                entries.push(i, j, matrix[(i, j)]);
+            }
+        }
+    }
+    if entries.values.is_empty() {
+        return Err(Error::NothingSeen { place });
+    }
+    Ok(Arrays {
+        entries,
+        shape: matrix.shape(),
+        layout,
+        place,
+    })
+}
+
+impl Problem for Posed {
+    fn map(&self) -> &dyn LinearMap {
+        self.problem.map()
+    }
+
+    fn program(&self, objective: Objective) -> Program<'_> {
+        match objective {
+            Objective::Flat => self.problem.flat(),
+            Objective::Nuclear => self.problem.nuclear(),
+        }
+    }
+
+    fn loss(&self) -> Result<FactoredLoss<'_>, CoreError> {
+        self.problem.loss()
+    }
+
+    fn rescaling(&self) -> Result<Rescaling, CoreError> {
+        self.problem.rescaling()
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_two_positive_numbers() {
+        assert_eq!("3,40".parse::<Shape>().unwrap(), Shape(3, 40));
+        for bad in [
+            "3",
+            "3,",
+            "0,4",
+            "3,-4",
+            "3x4",
+            "3,4,5",
+            "99999999999999999999,1",
+        ] {
+            assert!(bad.parse::<Shape>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_come_from_file_option_or_indices() {
+        let entries = |shape| Triplets {
+            rows: vec![4],
+            cols: vec![1],
+            values: vec![1.0],
+            shape,
+        };
+        let size = |stated, asked| sized(entries(stated), asked, String::new()).map(|a| a.shape);
+        assert_eq!(size(None, None).unwrap(), (5, 2));
+        assert_eq!(size(None, Some(Shape(9, 9))).unwrap(), (9, 9));
+        assert_eq!(size(Some((6, 7)), None).unwrap(), (6, 7));
+        assert_eq!(size(Some((6, 7)), Some(Shape(6, 7))).unwrap(), (6, 7));
+        let conflict = size(Some((6, 7)), Some(Shape(7, 6)));
+        assert!(matches!(conflict, Err(Error::ShapeConflict { .. })));
+        assert!(matches!(
+            size(Some((1 << 20, 1 << 20)), None),
+            Err(Error::TooLarge { .. })
+        ));
+        assert!(matches!(
+            size(Some((usize::MAX, 2)), None),
+            Err(Error::TooLarge { .. })
+        ));
+        assert!(matches!(
+            size(Some((usize::MAX, 0)), None),
+            Err(Error::TooLarge { .. })
+        ));
+    }
+}

@@ -1,0 +1,86 @@
+//! The models of the command, a file each: its options, how its files are read, its problem.
+//!
+//! A further model is one more file with a [`Model`] and its [`Problem`], and one more line in
+//! [`Models`] and in each match over it.
+
+mod completion;
+mod sensing;
+
+pub use completion::CompletionFiles;
+pub use sensing::SensingFiles;
+
+use crate::Error;
+use crate::read::image::Layout;
+use clap::{Args, Subcommand};
+use flatmin::core::{Error as CoreError, FactoredLoss, LinearMap, Objective, Program, Rescaling};
+
+/// What a subcommand does, and the model that it does it for.
+#[derive(Debug, Subcommand)]
+pub enum Models<Settings: Args> {
+    /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
+    Sensing(Task<SensingFiles, Settings>),
+    /// Matrix completion: some entries of X are seen
+    Completion(Task<CompletionFiles, Settings>),
+}
+
+/// The files of a model beside the settings of a subcommand.
+#[derive(Debug, Args)]
+pub struct Task<Files: Args, Settings: Args> {
+    /// Where the data are.
+    #[command(flatten)]
+    pub files: Files,
+    /// What to do with them.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// The options that say where a model's data are.
+pub trait Model {
+    /// Name of the model, as its subcommand.
+    const NAME: &'static str;
+    /// The data in memory.
+    type Arrays;
+    /// The problem that they pose.
+    type Problem: Problem;
+
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// When one cannot be read, or its arrays do not have the shapes that the model asks for.
+    fn read(&self) -> Result<Self::Arrays, Error>;
+
+    /// Poses the problem.
+    ///
+    /// # Errors
+    /// When the arrays do not fit one another, or hold what a solver cannot use.
+    fn pose(arrays: Self::Arrays) -> Result<Self::Problem, Error>;
+}
+
+/// A problem in memory, whatever its model.
+pub trait Problem {
+    /// Its linear map.
+    fn map(&self) -> &dyn LinearMap;
+
+    /// The convex program of an objective.
+    fn program(&self, objective: Objective) -> Program<'_>;
+
+    /// The overparameterised loss.
+    ///
+    /// # Errors
+    /// None for a problem that was posed.
+    fn loss(&self) -> Result<FactoredLoss<'_>, CoreError>;
+
+    /// The rescaling matrices.
+    ///
+    /// # Errors
+    /// When the Grams of the map leave double precision.
+    fn rescaling(&self) -> Result<Rescaling, CoreError>;
+
+    /// Where the data came from, for messages.
+    fn place(&self) -> &str;
+
+    /// What the columns of the matrix mean when it is a picture.
+    fn layout(&self) -> Layout {
+        Layout::Grey
+    }
+}

@@ -1,0 +1,221 @@
+//! What the command says about an answer: one JSON object, or a few lines for a reader.
+
+use crate::Error;
+use flatmin::core::{Dims, Recovery};
+use serde::Serialize;
+use std::fmt;
+use std::io::{self, Write};
+
+/// The answer of `flatmin recover`. Numbers that are not finite become `null` in JSON.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Name of the model.
+    pub model: &'static str,
+    /// `flat` or `nuclear`.
+    pub objective_kind: String,
+    /// How the solve ended.
+    pub status: String,
+    /// `|D1 X D2|_*` or `|X|_*`.
+    pub objective: f64,
+    /// No matrix that fits has a smaller objective.
+    pub lower_bound: f64,
+    /// `(objective - lower_bound) / objective`.
+    pub relative_gap: f64,
+    /// `|A(X) - b| / |b|`.
+    pub feasibility: f64,
+    /// Rank of the answer.
+    pub rank: usize,
+    /// Scaled trace of the Hessian at the factors.
+    pub scaled_trace: f64,
+    /// Iterations of the solve.
+    pub iterations: usize,
+    /// Wall time from data in memory to the certified answer.
+    pub seconds: f64,
+    /// Rows.
+    pub d1: usize,
+    /// Columns.
+    pub d2: usize,
+    /// Measurements.
+    pub m: usize,
+    /// Rows that no measurement depends on.
+    pub unidentified_rows: Vec<usize>,
+    /// Columns that no measurement depends on.
+    pub unidentified_cols: Vec<usize>,
+    /// What else to know.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// The report of an answer.
+    pub fn new(model: &'static str, dims: Dims, seconds: f64, answer: &Recovery) -> Report {
+        Report {
+            model,
+            objective_kind: answer.objective_kind.to_string(),
+            status: answer.status.to_string(),
+            objective: answer.objective,
+            lower_bound: answer.lower_bound,
+            relative_gap: answer.relative_gap,
+            feasibility: answer.feasibility,
+            rank: answer.rank,
+            scaled_trace: answer.scaled_trace,
+            iterations: answer.iterations,
+            seconds,
+            d1: dims.rows,
+            d2: dims.cols,
+            m: dims.measurements,
+            unidentified_rows: answer.unidentified_rows.clone(),
+            unidentified_cols: answer.unidentified_cols.clone(),
+            warnings: answer.warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report {
+            model, d1, d2, m, ..
+        } = self;
+        let kind = &self.objective_kind;
+        writeln!(
+            f,
+            "{model}: {kind} solution, {d1} x {d2} from {m} measurements"
+        )?;
+        writeln!(f, "  status        {}", self.status)?;
+        writeln!(f, "  objective     {}", digits(self.objective))?;
+        write!(f, "  lower bound   {}", digits(self.lower_bound))?;
+        writeln!(f, "  (relative gap {:.1e})", self.relative_gap)?;
+        writeln!(f, "  feasibility   {:.1e}", self.feasibility)?;
+        writeln!(f, "  rank          {}", self.rank)?;
+        writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
+        write!(
+            f,
+            "  time          {:.3} s, {} iterations",
+            self.seconds, self.iterations
+        )?;
+        for warning in &self.warnings {
+            write!(f, "\n  warning: {warning}")?;
+        }
+        for (what, list) in [
+            ("rows", &self.unidentified_rows),
+            ("columns", &self.unidentified_cols),
+        ] {
+            if !list.is_empty() {
+                let shown: Vec<String> = list.iter().take(10).map(usize::to_string).collect();
+                let rest = if list.len() > 10 { ", ..." } else { "" };
+                write!(f, "\n  unidentified {what}: {}{rest}", shown.join(", "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The answer of `flatmin sharpness`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sharpness {
+    /// Name of the model.
+    pub model: &'static str,
+    /// `f(L, R) = (1/m) |A(L R^T) - b|^2`.
+    pub loss: f64,
+    /// Trace of the Hessian.
+    pub trace: f64,
+    /// Scaled trace of the Hessian: `trace_left / d1 + trace_right / d2`.
+    pub scaled_trace: f64,
+    /// Trace of its block of `L`.
+    pub trace_left: f64,
+    /// Trace of its block of `R`.
+    pub trace_right: f64,
+}
+
+impl fmt::Display for Sharpness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}: curvature of the loss at the given factors",
+            self.model
+        )?;
+        writeln!(f, "  loss          {}", digits(self.loss))?;
+        writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
+        write!(f, "  trace         {}", digits(self.trace))?;
+        write!(
+            f,
+            "  ({} in L, {} in R)",
+            digits(self.trace_left),
+            digits(self.trace_right)
+        )
+    }
+}
+
+/// A number to eleven significant digits.
+fn digits(value: f64) -> String {
+    let magnitude = value.abs();
+    if (1e-4..1e10).contains(&magnitude) {
+        let decimals = 10 - magnitude.log10().floor() as i32;
+        format!("{value:.*}", decimals.max(0) as usize)
+    } else {
+        format!("{value:.10e}")
+    }
+}
+
+/// Prints a report on standard output, as JSON or for a reader. A reader that has gone away is no
+/// error.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print(report: &(impl Serialize + fmt::Display), json: bool) -> Result<(), Error> {
+    let text = if json {
+        serde_json::to_string(report).map_err(io::Error::from)
+    } else {
+        Ok(report.to_string())
+    };
+    line(text)
+}
+
+/// Prints a line on standard output.
+///
+/// # Errors
+/// As [`print()`].
+pub fn line(text: io::Result<String>) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let written = text.and_then(|text| writeln!(out, "{text}").and_then(|()| out.flush()));
+    match written {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Io {
+            action: "write",
+            path: "standard output".into(),
+            source: e,
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_get_eleven_digits() {
+        assert_eq!(digits(1.33166321873), "1.3316632187");
+        assert_eq!(digits(0.00437159353153), "0.0043715935315");
+        assert_eq!(digits(-12345.678901234), "-12345.678901");
+        assert_eq!(digits(9999999999.4), "9999999999.4");
+        assert_eq!(digits(3e-9), "3.0000000000e-9");
+        assert_eq!(digits(f64::NAN), "NaN");
+    }
+
+    #[test]
+    fn json_takes_what_is_not_finite_and_keeps_every_bit() {
+        let sharpness = Sharpness {
+            model: "sensing",
+            loss: 0.1 + 0.2,
+            trace: f64::NAN,
+            scaled_trace: f64::INFINITY,
+            trace_left: 5e-324,
+            trace_right: f64::MAX,
+        };
+        let json = serde_json::to_string(&sharpness).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert!(value["trace"].is_null() && value["scaled_trace"].is_null());
+        assert_eq!(value["loss"].as_f64().unwrap(), 0.1 + 0.2);
+        assert_eq!(value["trace_left"].as_f64().unwrap(), 5e-324);
+        assert_eq!(value["trace_right"].as_f64().unwrap(), f64::MAX);
+    }
+}

@@ -1,0 +1,10 @@
+//! Runs the `flatmin` command itself, over files in temporary folders.
+
+#![allow(clippy::unwrap_used)]
+
+mod damage;
+mod inputs;
+mod outputs;
+mod reference;
+mod refusals;
+mod sandbox;

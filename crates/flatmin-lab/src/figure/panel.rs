@@ -1,0 +1,158 @@
+//! A pair of axes on the page: where a point of the data goes, frame, ticks and labels.
+
+use super::{FAINT, INK};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+/// A page of SVG, its origin at the upper left.
+pub(super) type Page<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// A drawing step failed.
+pub(super) type Failed = String;
+
+/// Font size of labels and of titles.
+pub(super) const TEXT: i32 = 22;
+pub(super) const TITLE: i32 = 27;
+
+/// Draws on a white page of the given size and returns the SVG.
+pub(super) fn page(
+    size: (u32, u32),
+    draw: impl FnOnce(&Page<'_>) -> Result<(), Failed>,
+) -> Result<String, Failed> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        root.fill(&WHITE).map_err(|e| e.to_string())?;
+        draw(&root)?;
+        root.present().map_err(|e| e.to_string())?;
+    }
+    Ok(svg)
+}
+
+/// Draws one element.
+pub(super) fn put<'a, 'b, E>(page: &Page<'a>, element: &'b E) -> Result<(), Failed>
+where
+    &'b E: plotters::element::PointCollection<'b, (i32, i32)>,
+    E: plotters::element::Drawable<SVGBackend<'a>>,
+{
+    page.draw(element).map_err(|e| e.to_string())
+}
+
+/// Writes text at a place of the page.
+pub(super) fn text(
+    page: &Page<'_>,
+    content: &str,
+    at: (i32, i32),
+    size: i32,
+    colour: RGBColor,
+    (h, v): (HPos, VPos),
+) -> Result<(), Failed> {
+    let style = ("sans-serif", size).into_font().color(&colour).pos(Pos::new(h, v));
+    put(page, &Text::new(content.to_owned(), at, style))
+}
+
+/// Writes text that runs upwards, centred at a place of the page.
+pub(super) fn upward(page: &Page<'_>, content: &str, at: (i32, i32)) -> Result<(), Failed> {
+    let font = ("sans-serif", TEXT).into_font().transform(FontTransform::Rotate270);
+    let style = font.color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
+    put(page, &Text::new(content.to_owned(), at, style))
+}
+
+/// A rectangle of the page with linear axes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Panel {
+    pub(super) left: i32,
+    pub(super) top: i32,
+    pub(super) width: i32,
+    pub(super) height: i32,
+    pub(super) x: (f64, f64),
+    pub(super) y: (f64, f64),
+}
+
+impl Panel {
+    /// Place on the page of a point of the data.
+    pub(super) fn at(&self, x: f64, y: f64) -> (i32, i32) {
+        let fraction = |v: f64, (low, high): (f64, f64)| (v - low) / (high - low);
+        (
+            self.left + (fraction(x, self.x) * f64::from(self.width)).round() as i32,
+            self.top + ((1.0 - fraction(y, self.y)) * f64::from(self.height)).round() as i32,
+        )
+    }
+
+    /// Light lines at the y ticks, under the data.
+    pub(super) fn grid(&self, page: &Page<'_>, ticks: &[(f64, String)]) -> Result<(), Failed> {
+        for (y, _) in ticks {
+            let line = vec![self.at(self.x.0, *y), self.at(self.x.1, *y)];
+            put(page, &PathElement::new(line, FAINT.stroke_width(1)))?;
+        }
+        Ok(())
+    }
+
+    /// Frame, ticks with their labels, and the names of the axes.
+    pub(super) fn axes(
+        &self,
+        page: &Page<'_>,
+        (x_ticks, x_name): (&[(f64, String)], &str),
+        (y_ticks, y_name): (&[(f64, String)], &str),
+    ) -> Result<(), Failed> {
+        let (bottom, right) = (self.top + self.height, self.left + self.width);
+        let frame = Rectangle::new([(self.left, self.top), (right, bottom)], INK.stroke_width(2));
+        put(page, &frame)?;
+        for (x, label) in x_ticks {
+            let (px, _) = self.at(*x, self.y.0);
+            let tick = vec![(px, bottom), (px, bottom + 7)];
+            put(page, &PathElement::new(tick, INK.stroke_width(2)))?;
+            text(page, label, (px, bottom + 12), TEXT, INK, (HPos::Center, VPos::Top))?;
+        }
+        for (y, label) in y_ticks {
+            let (_, py) = self.at(self.x.0, *y);
+            let tick = vec![(self.left - 7, py), (self.left, py)];
+            put(page, &PathElement::new(tick, INK.stroke_width(2)))?;
+            text(page, label, (self.left - 13, py), TEXT, INK, (HPos::Right, VPos::Center))?;
+        }
+        let middle = self.left + self.width / 2;
+        text(page, x_name, (middle, bottom + 46), TEXT, INK, (HPos::Center, VPos::Top))?;
+        if !y_name.is_empty() {
+            upward(page, y_name, (self.left - 88, self.top + self.height / 2))?;
+        }
+        Ok(())
+    }
+
+    /// Title above the panel.
+    pub(super) fn title(&self, page: &Page<'_>, content: &str) -> Result<(), Failed> {
+        let at = (self.left + self.width / 2, self.top - 14);
+        text(page, content, at, TITLE, INK, (HPos::Center, VPos::Bottom))
+    }
+
+    /// The parts of a polyline that lie inside the y range, cut at its ends.
+    pub(super) fn clipped(&self, points: &[(f64, f64)]) -> Vec<Vec<(i32, i32)>> {
+        let (low, high) = self.y;
+        let mut parts: Vec<Vec<(i32, i32)>> = vec![Vec::new()];
+        for pair in points.windows(2) {
+            let (a, b) = (pair[0], pair[1]);
+            let along = |y: f64| (a.0 + (y - a.1) / (b.1 - a.1) * (b.0 - a.0), y);
+            let into = |p: (f64, f64)| match p.1 {
+                y if y < low => along(low),
+                y if y > high => along(high),
+                _ => p,
+            };
+            if a.1.max(b.1) < low || a.1.min(b.1) > high {
+                parts.push(Vec::new());
+                continue;
+            }
+            let (from, to) = (into(a), into(b));
+            if let Some(part) = parts.last_mut() {
+                if part.is_empty() {
+                    part.push(self.at(from.0, from.1));
+                }
+                part.push(self.at(to.0, to.1));
+            }
+            if to != b {
+                parts.push(Vec::new());
+            }
+        }
+        parts.retain(|part| part.len() > 1);
+        parts
+    }
+}

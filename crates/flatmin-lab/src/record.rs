@@ -1,0 +1,209 @@
+//! One row a solve, in long format.
+
+use crate::spec::{Cell, Millionths, Model, Sampling, objective_name};
+use flatmin::core::Objective;
+use serde::{Deserialize, Serialize};
+
+/// The error below which a planted matrix of unit Frobenius norm counts as recovered.
+pub const SUCCESS: f64 = 1e-6;
+
+/// Everything about one solve except the time it took. Quantities that a failed solve does not have
+/// are empty in the CSV file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The sweep's name.
+    pub experiment: String,
+    /// The measurement model.
+    pub model: Model,
+    /// `flat` or `nuclear`.
+    #[serde(with = "objective_name")]
+    pub objective: Objective,
+    /// Rows.
+    pub d1: usize,
+    /// Columns.
+    pub d2: usize,
+    /// Rank of the planted matrix.
+    pub rank: usize,
+    /// Number of measurements, or of the entries that were seen in this draw.
+    pub m: usize,
+    /// Probability of an entry, for even sampling.
+    pub p: Option<Millionths>,
+    /// Expected number of entries, for power-law sampling.
+    pub entries: Option<usize>,
+    /// Exponent of power-law sampling.
+    pub exponent: Option<Millionths>,
+    /// Number of the draw, from 0.
+    pub trial: u32,
+    /// Root seed.
+    pub seed: u64,
+    /// How the solve ended.
+    pub status: String,
+    /// Whether the answer is proved optimal to `tolerance`.
+    pub certified: bool,
+    /// `|D1 X D2|_*` or `|X|_*`.
+    pub value: Option<f64>,
+    /// Proved lower bound on it.
+    pub lower_bound: Option<f64>,
+    /// Their relative difference.
+    pub relative_gap: Option<f64>,
+    /// `|A(X) - b| / |b|`.
+    pub feasibility: Option<f64>,
+    /// Rank of the answer.
+    pub rank_found: Option<usize>,
+    /// Whether the answer is proved to be the only one.
+    pub unique: Option<bool>,
+    /// `|X - M|_F`, where `|M|_F = 1`.
+    pub error: Option<f64>,
+    /// Whether `error` is below [`SUCCESS`].
+    pub success: bool,
+    /// Regularity constant of D1, D2 (infinite when a row or column is never seen).
+    pub kappa: Option<f64>,
+    /// Iterations of the solver.
+    pub iterations: usize,
+    /// Relative gap that was asked for.
+    pub tolerance: f64,
+    /// Version of flatmin.
+    pub version: String,
+}
+
+impl Record {
+    /// The cell that this record belongs to; `None` when its columns contradict each other.
+    pub fn cell(&self) -> Option<Cell> {
+        let sampling = match (self.model, self.p, self.entries, self.exponent) {
+            (Model::Sensing, None, None, None) => Sampling::Gaussian { measurements: self.m },
+            (Model::Completion, Some(p), None, None) => Sampling::Bernoulli { p },
+            (Model::Completion, None, Some(entries), Some(exponent)) => {
+                Sampling::PowerLaw { entries, exponent }
+            }
+            _ => return None,
+        };
+        Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling })
+    }
+
+    /// A record of a cell before anything was solved: a failure without a status.
+    pub fn blank(experiment: &str, cell: &Cell, trial: u32, objective: Objective) -> Record {
+        let (m, p, entries, exponent) = match cell.sampling {
+            Sampling::Gaussian { measurements } => (measurements, None, None, None),
+            Sampling::Bernoulli { p } => (0, Some(p), None, None),
+            Sampling::PowerLaw { entries, exponent } => (0, None, Some(entries), Some(exponent)),
+        };
+        Record {
+            experiment: experiment.to_owned(),
+            model: cell.model(),
+            objective,
+            d1: cell.rows,
+            d2: cell.cols,
+            rank: cell.rank,
+            m,
+            p,
+            entries,
+            exponent,
+            trial,
+            seed: 0,
+            status: String::new(),
+            certified: false,
+            value: None,
+            lower_bound: None,
+            relative_gap: None,
+            feasibility: None,
+            rank_found: None,
+            unique: None,
+            error: None,
+            success: false,
+            kappa: None,
+            iterations: 0,
+            tolerance: 0.0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+/// A record with the seconds of its solve, one thread's wall time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed {
+    /// The record.
+    pub record: Record,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// A row of `timings.csv`.
+#[derive(Debug, Serialize)]
+struct Timing<'a> {
+    experiment: &'a str,
+    #[serde(with = "objective_name")]
+    objective: Objective,
+    d1: usize,
+    d2: usize,
+    rank: usize,
+    m: usize,
+    p: Option<Millionths>,
+    exponent: Option<Millionths>,
+    trial: u32,
+    seconds: f64,
+}
+
+/// The records as CSV with a header.
+///
+/// # Errors
+/// None for records that were measured.
+pub fn to_csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in records {
+        writer.serialize(record)?;
+    }
+    finish(writer)
+}
+
+/// The seconds of each solve as CSV with a header.
+///
+/// # Errors
+/// None for records that were measured.
+pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for Timed { record: r, seconds } in rows {
+        writer.serialize(Timing {
+            experiment: &r.experiment,
+            objective: r.objective,
+            d1: r.d1,
+            d2: r.d2,
+            rank: r.rank,
+            m: r.m,
+            p: r.p,
+            exponent: r.exponent,
+            trial: r.trial,
+            seconds: *seconds,
+        })?;
+    }
+    finish(writer)
+}
+
+/// The bytes of a writer into memory.
+pub(crate) fn finish(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {
+    writer.into_inner().map_err(|e| csv::Error::from(e.into_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_survive_the_way_through_text() -> Result<(), Box<dyn std::error::Error>> {
+        let exponent = Millionths(300_000);
+        let sampling = Sampling::PowerLaw { entries: 900, exponent };
+        let cell = Cell { rows: 30, cols: 31, rank: 2, sampling };
+        let mut full = Record::blank("x", &cell, 3, Objective::Nuclear);
+        full.status = "a, \"quoted\" status".to_owned();
+        full.value = Some(0.1 + 0.2);
+        full.relative_gap = Some(f64::MIN_POSITIVE);
+        full.kappa = Some(f64::INFINITY);
+        full.unique = Some(true);
+        let blank = Record::blank("x", &cell, 4, Objective::Flat);
+        let bytes = to_csv([&full, &blank])?;
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        let back: Vec<Record> = reader.deserialize().collect::<Result<_, _>>()?;
+        assert_eq!(back, [full, blank]);
+        assert_eq!(back[0].cell(), Some(cell));
+        Ok(())
+    }
+}

@@ -1,0 +1,370 @@
+//! The report: one HTML page that opens from disk, with no network.
+//!
+//! The page is a function of the records. What it says about time it reads from `timings.js`, which
+//! lies beside it and changes from run to run.
+
+use crate::claims::{Claim, Verdict, level, signed, size};
+use crate::figure::escape;
+use crate::record::{Record, SUCCESS};
+use crate::reproduce::Section;
+use crate::runner::Tally;
+use crate::spec::Cell;
+use crate::summary::{Axis, Table};
+use flatmin::core::Objective;
+use flatmin::core::theory::statistical_dimension;
+
+/// Uncertified solves that are listed one by one; the records hold the rest.
+const LISTED: usize = 200;
+
+/// A report to be written.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What was measured.
+    pub sections: &'a [Section],
+    /// The scale, or the name of a user's sweep.
+    pub scale: &'a str,
+    /// Root seed.
+    pub seed: u64,
+}
+
+impl Report<'_> {
+    /// The page.
+    pub fn html(&self) -> String {
+        let mut page = String::new();
+        page.push_str(&format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>flatmin: {scale} report</title>\n<style>\n{css}</style>\n</head>\n<body>\n\
+             <header>\n<h1>Flat minima and low-rank recovery: what was measured</h1>\n{intro}\n\
+             <p class=\"soft\">Scale {scale}, seed {seed}, flatmin {version}. \
+             <span id=\"run-time\">The time this took is in timings.csv.</span></p>\n</header>\n<main>\n",
+            scale = escape(self.scale),
+            css = include_str!("report.css"),
+            intro = INTRODUCTION,
+            seed = self.seed,
+            version = env!("CARGO_PKG_VERSION"),
+        ));
+        self.overview(&mut page);
+        for section in self.sections {
+            write_section(&mut page, section);
+        }
+        page.push_str("</main>\n<script src=\"timings.js\"></script>\n<script>\n");
+        page.push_str(SCRIPT);
+        page.push_str("</script>\n</body>\n</html>\n");
+        page
+    }
+
+    fn overview(&self, page: &mut String) {
+        let claims: Vec<(&Section, &Claim)> =
+            self.sections.iter().flat_map(|s| s.claims.iter().map(move |c| (s, c))).collect();
+        if !claims.is_empty() {
+            page.push_str("<h2>The claims</h2>\n<div class=\"scroll\"><table>\n");
+            page.push_str("<tr><th>Claim</th><th>Verdict</th><th>Experiment</th></tr>\n");
+            for (section, claim) in claims {
+                page.push_str(&format!(
+                    "<tr><td>{}</td><td>{}</td><td><a href=\"#{id}\">{id}</a></td></tr>\n",
+                    escape(claim.statement),
+                    badge(claim.verdict),
+                    id = escape(&section.sweep.id),
+                ));
+            }
+            page.push_str("</table></div>\n");
+        }
+        let all: Vec<&Record> = self.sections.iter().flat_map(Section::records).collect();
+        let certified = all.iter().filter(|r| r.certified).count();
+        page.push_str(&format!(
+            "<p>{certified} of {} solves ended certified: a dual vector proves that the answer is \
+             optimal to the relative gap asked for. The others are listed with their \
+             experiment.</p>\n",
+            all.len()
+        ));
+    }
+}
+
+const INTRODUCTION: &str = "\
+<p>A matrix <i>M</i> of low rank and unit Frobenius norm is seen through linear measurements \
+<i>b</i> = <i>A</i>(<i>M</i>). Among all matrices that fit, <b>FLAT</b> minimises \
+‖<i>D</i>₁<i>XD</i>₂‖<sub>∗</sub>: it is the product of the factors at which the Hessian of the \
+overparameterised loss has the least scaled trace. <b>NUC</b> minimises the nuclear norm \
+‖<i>X</i>‖<sub>∗</sub>. Both are solved on the same draw, and a draw counts as recovered when \
+‖<i>X</i> − <i>M</i>‖ &lt; 10⁻⁶ in Frobenius norm.</p>\n\
+<p class=\"soft\">Source of the claims: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, \
+<i>Flat minima generalize for low-rank matrix recovery</i>, Information and Inference 13(2), 2024. \
+The verdicts are computed from the records; “not decided” means that this grid or number of draws \
+cannot tell.</p>";
+
+/// Fills in the times, if `timings.js` was found.
+const SCRIPT: &str = "\
+const times = window.flatminTimings;
+if (times) {
+  document.getElementById('run-time').textContent = times.run;
+  for (const place of document.querySelectorAll('[data-time]')) {
+    const text = times.experiments[place.dataset.time];
+    if (text) place.textContent = text;
+  }
+}
+";
+
+fn badge(verdict: Verdict) -> String {
+    let mark = match verdict {
+        Verdict::Held => "✓",
+        Verdict::DidNotHold => "✗",
+        Verdict::NotDecided => "?",
+    };
+    format!(
+        "<span class=\"verdict {}\"><span aria-hidden=\"true\">{mark}</span> {verdict}</span>",
+        class(verdict)
+    )
+}
+
+fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Held => "held",
+        Verdict::DidNotHold => "failed",
+        Verdict::NotDecided => "open",
+    }
+}
+
+fn write_section(page: &mut String, section: &Section) {
+    let sweep = &section.sweep;
+    let id = escape(&sweep.id);
+    page.push_str(&format!(
+        "<section id=\"{id}\">\n<h2>{}</h2>\n<p class=\"soft\">{} cells, {} draws each, {} solves. \
+         <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
+        escape(&sweep.title),
+        sweep.cells.len(),
+        sweep.trials,
+        sweep.solves(),
+    ));
+    for claim in &section.claims {
+        page.push_str(&format!(
+            "<div class=\"claim {}\">\n<p><b>Claim.</b> {} <span class=\"soft\">({})</span></p>\n\
+             <p><b>Measured.</b> {}.</p>\n<p>{}</p>\n</div>\n",
+            class(claim.verdict),
+            escape(claim.statement),
+            escape(claim.source),
+            escape(&claim.measured),
+            badge(claim.verdict),
+        ));
+    }
+    for figure in &section.figures {
+        page.push_str(&format!(
+            "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}\n</div>\n<figcaption>{} \
+             <a href=\"../figures/{name}.svg\">SVG</a>.</figcaption>\n</figure>\n",
+            figure.svg.trim(),
+            caption(section),
+            name = escape(&figure.name),
+        ));
+    }
+    let records = section.records();
+    let table = Table::new(records.iter().copied());
+    write_transitions(page, &table);
+    write_uneven(page, &table);
+    write_uncertified(page, &records);
+    page.push_str(&format!(
+        "<h3>Again</h3>\n<p><code class=\"command\">{}</code></p>\n\
+         <p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n</section>\n",
+        escape(&section.command)
+    ));
+}
+
+fn caption(section: &Section) -> &'static str {
+    match section.sweep.cells.first().map(|cell| cell.sampling) {
+        Some(crate::spec::Sampling::PowerLaw { .. }) => {
+            "Row and column <i>k</i> (in random order) have weight <i>k</i> to the power \
+             −exponent; an entry is seen with probability proportional to the product of its two \
+             weights, capped at 1, with the expected number of entries held fixed. \
+             Bars: 95% Wilson intervals (left), quartiles over draws (right)."
+        }
+        _ => {
+            "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
+             passes one half (isotonic fit). Dotted: degrees of freedom, below which no method can \
+             recover."
+        }
+    }
+}
+
+fn row(page: &mut String, cells: &[String]) {
+    page.push_str("<tr>");
+    for (k, cell) in cells.iter().enumerate() {
+        page.push_str(if k == 0 { "<td>" } else { "<td class=\"n\">" });
+        page.push_str(&escape(cell));
+        page.push_str("</td>");
+    }
+    page.push_str("</tr>\n");
+}
+
+fn head(page: &mut String, title: &str, names: &[&str]) {
+    page.push_str(&format!("<h3>{title}</h3>\n<div class=\"scroll\"><table>\n<tr>"));
+    for (k, name) in names.iter().enumerate() {
+        page.push_str(if k == 0 { "<th>" } else { "<th class=\"n\">" });
+        page.push_str(name);
+        page.push_str("</th>");
+    }
+    page.push_str("</tr>\n");
+}
+
+/// The 50% points of each size, and for sensing the theory beside them.
+fn write_transitions(page: &mut String, table: &Table<'_>) {
+    let lines = table.lines();
+    let lines = lines.iter().filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
+    let (mut open, mut theory_too) = (false, false);
+    for &line in lines {
+        let gaussian = line.axis == Axis::Measurements;
+        if !open {
+            let mut names =
+                vec!["size, rank", "FLAT 50%", "NUC 50%", "FLAT − NUC", "NUC 10%–90% distance"];
+            if gaussian {
+                names.extend(["statistical dimension", "NUC − theory"]);
+            }
+            head(page, "Where half of the draws are recovered", &names);
+            (open, theory_too) = (true, gaussian);
+        }
+        let found = [Objective::Flat, Objective::Nuclear].map(|o| table.transition(line, o));
+        let half = |k: usize| match found[k] {
+            Some(t) => format!(
+                "{} ({}–{})",
+                level(line.axis, t.half),
+                level(line.axis, t.bracket.0),
+                level(line.axis, t.bracket.1)
+            ),
+            None => "not on this grid".to_owned(),
+        };
+        let difference = |value: f64| match line.axis {
+            Axis::Measurements => signed(value),
+            _ => format!("{value:+.3}").replace('-', "\u{2212}"),
+        };
+        let none = || "–".to_owned();
+        let mut cells = vec![
+            format!("{}, {}", size(line), line.rank),
+            half(0),
+            half(1),
+            found[0].zip(found[1]).map_or_else(none, |(f, n)| difference(f.half - n.half)),
+            found[1].and_then(|t| t.width).map_or_else(none, |w| level(line.axis, w)),
+        ];
+        if theory_too {
+            let theory = statistical_dimension(line.rows, line.cols, line.rank);
+            cells.push(format!("{theory:.1}"));
+            cells.push(found[1].map_or_else(none, |t| difference(t.half - theory)));
+        }
+        row(page, &cells);
+    }
+    if open {
+        page.push_str(
+            "</table></div>\n<p class=\"soft\">In brackets the neighbouring levels of the grid \
+             between which the 50% point lies.</p>\n",
+        );
+    }
+}
+
+/// Recoveries and median errors over the exponent.
+fn write_uneven(page: &mut String, table: &Table<'_>) {
+    for line in table.lines() {
+        let Axis::Exponent { entries } = line.axis else { continue };
+        let title = format!("{}, rank {}, {entries} expected entries", size(line), line.rank);
+        let names =
+            ["exponent", "FLAT recovers", "NUC recovers", "FLAT median error", "NUC median error"];
+        head(page, &title, &names);
+        let flat = table.groups(line, Objective::Flat);
+        let nuclear = table.groups(line, Objective::Nuclear);
+        let mut levels: Vec<f64> = flat.iter().chain(nuclear).map(|g| g.level).collect();
+        levels.sort_by(f64::total_cmp);
+        levels.dedup();
+        for x in levels {
+            let at = [flat, nuclear].map(|groups| groups.iter().find(|g| g.level == x));
+            let count = |k: usize| {
+                at[k].map_or("–".to_owned(), |g| {
+                    format!("{} of {}", g.point().successes, g.point().trials)
+                })
+            };
+            let error = |k: usize| {
+                at[k].map_or("–".to_owned(), |g| format!("{:.1e}", g.error_quantile(0.5)))
+            };
+            row(page, &[x.to_string(), count(0), count(1), error(0), error(1)]);
+        }
+        page.push_str("</table></div>\n");
+    }
+}
+
+/// The solves without a certificate, one by one.
+fn write_uncertified(page: &mut String, records: &[&Record]) {
+    let open: Vec<&&Record> = records.iter().filter(|r| !r.certified).collect();
+    page.push_str(&format!(
+        "<h3>Certificates</h3>\n<p>{} of {} solves are certified to a relative gap of {:e}.</p>\n",
+        records.len() - open.len(),
+        records.len(),
+        records.first().map_or(0.0, |r| r.tolerance),
+    ));
+    if open.is_empty() {
+        return;
+    }
+    page.push_str(&format!("<details><summary>The other {}</summary>\n", open.len()));
+    page.push_str("<div class=\"scroll\"><table>\n<tr><th>cell</th><th>draw</th>");
+    page.push_str("<th>objective</th><th>status</th><th>gap</th><th>recovered</th></tr>\n");
+    for record in open.iter().take(LISTED) {
+        let cell = record.cell().as_ref().map_or_else(String::new, Cell::to_string);
+        let gap = record.relative_gap.map_or("–".to_owned(), |gap| format!("{gap:.1e}"));
+        let recovered = if record.success { "yes" } else { "no" };
+        let cells = [
+            cell,
+            record.trial.to_string(),
+            record.objective.to_string(),
+            record.status.clone(),
+            gap,
+            recovered.to_owned(),
+        ];
+        page.push_str("<tr>");
+        for cell in cells {
+            page.push_str(&format!("<td>{}</td>", escape(&cell)));
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</table></div>\n");
+    if open.len() > LISTED {
+        page.push_str("<p>The rest are in the records, with certified = false.</p>\n");
+    }
+    page.push_str("</details>\n");
+}
+
+/// The text of `timings.js`: what the page says about time.
+pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: f64) -> String {
+    let total: f64 = sections.iter().flat_map(|s| &s.rows).map(|row| row.seconds).sum();
+    let mut script = format!(
+        "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s), \
+         solved {} draws and found {} in the journal; all solves together took {total:.0} s, one \
+         thread each.\",\n  experiments: {{\n",
+        tally.computed, tally.resumed
+    );
+    for section in sections {
+        let times = |o: Objective| {
+            let mut times: Vec<f64> = section
+                .rows
+                .iter()
+                .filter(|row| row.record.objective == o)
+                .map(|row| row.seconds)
+                .collect();
+            times.sort_by(f64::total_cmp);
+            times
+        };
+        let mut parts = Vec::new();
+        for &o in &section.sweep.objectives {
+            let times = times(o);
+            if let (Some(median), Some(last)) = (times.get(times.len() / 2), times.last()) {
+                let total: f64 = times.iter().sum();
+                parts.push(format!(
+                    "{o}: {total:.1} s in all, median {median:.3} s, longest {last:.2} s"
+                ));
+            }
+        }
+        script.push_str(&format!(
+            "    \"{}\": \"Time of the solves (one thread each): {}.\",\n",
+            section.sweep.id,
+            parts.join("; ")
+        ));
+    }
+    script.push_str("  },\n};\n");
+    script
+}
+
+// The introduction names the threshold in words.
+const _: () = assert!(SUCCESS == 1e-6);

@@ -1,0 +1,136 @@
+//! A whole run: sweeps through their journals to records, figures and the report.
+
+use crate::Error;
+use crate::args::{DEFAULT_SEED, Options};
+use crate::claims::{Claim, claims};
+use crate::experiment::{EXPERIMENTS, select};
+use crate::figure::{Figure, figures};
+use crate::progress::Progress;
+use crate::record::{Record, Timed, timings_csv, to_csv};
+use crate::report::{self, Report};
+use crate::runner::{OutDir, Settings, Tally, Trial, run, write_atomically};
+use crate::spec::Sweep;
+use crate::spec_file;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A sweep with everything that was computed from it.
+#[derive(Debug)]
+pub struct Section {
+    /// The sweep.
+    pub sweep: Sweep,
+    /// Its records in grid order, with times.
+    pub rows: Vec<Timed>,
+    /// The claims it is about.
+    pub claims: Vec<Claim>,
+    /// Its figures.
+    pub figures: Vec<Figure>,
+    /// What to type to get it again.
+    pub command: String,
+}
+
+impl Section {
+    /// The records without times.
+    pub fn records(&self) -> Vec<&Record> {
+        self.rows.iter().map(|row| &row.record).collect()
+    }
+}
+
+/// What a run leaves behind.
+#[derive(Debug)]
+pub struct Finished {
+    /// One section a sweep whose records are complete.
+    pub sections: Vec<Section>,
+    /// How much was computed now.
+    pub tally: Tally,
+    /// Wall time of this run in seconds.
+    pub seconds: f64,
+    /// The report.
+    pub report: PathBuf,
+}
+
+/// Runs what the options ask for.
+///
+/// The report covers every experiment of the scale whose records are complete in the output
+/// directory, also those of earlier runs.
+///
+/// # Errors
+/// For unknown experiments, bad sweeps, and an output directory that cannot be used.
+pub fn reproduce(
+    options: &Options,
+    trial: &Trial<'_>,
+    progress: &Progress,
+) -> Result<Finished, Error> {
+    let clock = Instant::now();
+    let (sweeps, all, scale) = match &options.spec {
+        Some(path) => {
+            let sweep = spec_file::read(path)?;
+            (vec![sweep.clone()], vec![sweep.clone()], sweep.id)
+        }
+        None => {
+            let wanted = select(&options.experiments)?;
+            let sweeps = wanted.iter().map(|e| e.sweep(options.scale)).collect();
+            let all = EXPERIMENTS.iter().map(|e| e.sweep(options.scale)).collect();
+            (sweeps, all, options.scale.to_string())
+        }
+    };
+    let settings = Settings {
+        seed: options.seed,
+        jobs: options.jobs.unwrap_or_else(cores),
+        dir: options.out.clone().unwrap_or_else(|| default_dir(&scale, options.seed)),
+        scale,
+    };
+    let dir = OutDir::open(&settings, &sweeps, options.fresh)?;
+    let tally = run(&dir, &settings, &sweeps, trial, progress)?;
+
+    let mut sections = Vec::new();
+    for sweep in all {
+        let Some(rows) = dir.rows(&sweep)? else { continue };
+        let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
+        let (claims, figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
+        let command = command(options, &sweep.id);
+        sections.push(Section { sweep, rows, claims, figures, command });
+    }
+    for section in &sections {
+        let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
+        write_atomically(&path, &to_csv(section.records())?)?;
+        for figure in &section.figures {
+            let path = dir.path().join("figures").join(format!("{}.svg", figure.name));
+            write_atomically(&path, figure.svg.as_bytes())?;
+        }
+    }
+    let timings = timings_csv(sections.iter().flat_map(|s| &s.rows))?;
+    write_atomically(&dir.path().join("timings.csv"), &timings)?;
+    let seconds = clock.elapsed().as_secs_f64();
+    let report = Report { sections: &sections, scale: &settings.scale, seed: settings.seed };
+    let path = dir.path().join("report").join("index.html");
+    write_atomically(&path, report.html().as_bytes())?;
+    let script = report::timings_script(&sections, tally, settings.jobs, seconds);
+    write_atomically(&dir.path().join("report").join("timings.js"), script.as_bytes())?;
+    Ok(Finished { sections, tally, seconds, report: path })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+fn default_dir(scale: &str, seed: u64) -> PathBuf {
+    let name = match seed {
+        DEFAULT_SEED => scale.to_owned(),
+        _ => format!("{scale}-seed{seed}"),
+    };
+    Path::new("out").join("reproduce").join(name)
+}
+
+/// The line that computes a sweep again. The number of jobs and the directory are left out: the
+/// records do not depend on them.
+fn command(options: &Options, id: &str) -> String {
+    let what = match &options.spec {
+        Some(path) => {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            format!("--spec {}", name.to_string_lossy())
+        }
+        None => format!("{id} --scale {}", options.scale),
+    };
+    format!("cargo xtask reproduce {what} --seed {}", options.seed)
+}

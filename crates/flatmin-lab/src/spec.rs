@@ -1,0 +1,277 @@
+//! What is measured: cells, sweeps over cells, and the two scales.
+
+use flatmin::core::Objective;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// A number in steps of one millionth, so that a cell read from a file and the same cell counted
+/// up in a loop are equal to the bit, and draw the same random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millionths(pub u32);
+
+impl Millionths {
+    /// The nearest multiple of one millionth; `None` outside `[0, 4000]`.
+    ///
+    /// ```
+    /// use flatmin_lab::spec::Millionths;
+    /// assert_eq!(Millionths::nearest(0.1 + 0.2), Millionths::nearest(0.3));
+    /// assert_eq!(Millionths::nearest(-1.0), None);
+    /// ```
+    pub fn nearest(value: f64) -> Option<Millionths> {
+        (0.0..=4000.0).contains(&value).then(|| Millionths((value * 1e6).round() as u32))
+    }
+
+    /// The number.
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
+}
+
+impl fmt::Display for Millionths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.value())
+    }
+}
+
+impl Serialize for Millionths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.value())
+    }
+}
+
+impl<'de> Deserialize<'de> for Millionths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Millionths, D::Error> {
+        let value = f64::deserialize(deserializer)?;
+        Millionths::nearest(value)
+            .ok_or_else(|| de::Error::custom(format_args!("{value} is not in [0, 4000]")))
+    }
+}
+
+/// The measurement model of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Model {
+    /// Full Gaussian measurement matrices.
+    Sensing,
+    /// Sampled entries.
+    Completion,
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Model::Sensing => "sensing",
+            Model::Completion => "completion",
+        })
+    }
+}
+
+/// How the planted matrix is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sampling {
+    /// This many measurements with independent standard normal entries.
+    Gaussian {
+        /// `m`.
+        measurements: usize,
+    },
+    /// Each entry independently with the same probability.
+    Bernoulli {
+        /// That probability.
+        p: Millionths,
+    },
+    /// Each entry independently, rows and columns with power-law weights.
+    PowerLaw {
+        /// Expected number of entries.
+        entries: usize,
+        /// Exponent of the weights; 0 is even sampling.
+        exponent: Millionths,
+    },
+}
+
+/// One cell of a sweep: everything that the distribution of a trial depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    /// Rows of the planted matrix, `d1`.
+    pub rows: usize,
+    /// Columns of the planted matrix, `d2`.
+    pub cols: usize,
+    /// Its rank.
+    pub rank: usize,
+    /// How it is seen.
+    pub sampling: Sampling,
+}
+
+impl Cell {
+    /// The measurement model.
+    pub fn model(&self) -> Model {
+        match self.sampling {
+            Sampling::Gaussian { .. } => Model::Sensing,
+            Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } => Model::Completion,
+        }
+    }
+
+    /// Key of the cell's random streams: a function of its parameters, not of its place in a grid.
+    /// A cell that appears in two scales, or in a user's sweep, therefore gives the same draws.
+    pub fn key(&self) -> (&'static str, u64) {
+        let (family, a, b) = match self.sampling {
+            Sampling::Gaussian { measurements } => ("sensing", measurements as u64, 0),
+            Sampling::Bernoulli { p } => ("completion", u64::from(p.0), 0),
+            Sampling::PowerLaw { entries, exponent } => {
+                ("completion, power law", entries as u64, u64::from(exponent.0))
+            }
+        };
+        let words = [self.rows as u64, self.cols as u64, self.rank as u64, a, b];
+        (family, words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb))
+    }
+
+    /// Degrees of freedom of a matrix of this shape and rank: no method recovers from fewer
+    /// measurements.
+    pub fn degrees_of_freedom(&self) -> usize {
+        self.rank * (self.rows + self.cols).saturating_sub(self.rank)
+    }
+
+    /// The sampling parameter along which a phase transition is looked for: `m`, `p` or the
+    /// exponent.
+    pub fn level(&self) -> f64 {
+        match self.sampling {
+            Sampling::Gaussian { measurements } => measurements as f64,
+            Sampling::Bernoulli { p } => p.value(),
+            Sampling::PowerLaw { exponent, .. } => exponent.value(),
+        }
+    }
+}
+
+/// Mixes a word into a hash: the finaliser of SplitMix64, a bijection of the 64-bit words.
+fn absorb(hash: u64, word: u64) -> u64 {
+    let mut z = (hash ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cell { rows, cols, rank, sampling } = self;
+        write!(f, "{} {rows}x{cols} rank {rank}, ", self.model())?;
+        match sampling {
+            Sampling::Gaussian { measurements } => write!(f, "m = {measurements}"),
+            Sampling::Bernoulli { p } => write!(f, "p = {p}"),
+            Sampling::PowerLaw { entries, exponent } => {
+                write!(f, "{entries} entries, exponent {exponent}")
+            }
+        }
+    }
+}
+
+/// How much of an experiment is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// Small grids and few trials: minutes.
+    #[default]
+    Quick,
+    /// The paper's own grids and ten trials a cell.
+    Paper,
+}
+
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Scale::Quick => "quick",
+            Scale::Paper => "paper",
+        })
+    }
+}
+
+/// A grid of cells, each tried a number of times with every objective on the same draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sweep {
+    /// Name, also of its files: lower-case letters, digits and hyphens.
+    pub id: String,
+    /// One line for the reader.
+    pub title: String,
+    /// Objectives, solved one after another on each draw.
+    pub objectives: Vec<Objective>,
+    /// Cells in the order of the records.
+    pub cells: Vec<Cell>,
+    /// Draws a cell.
+    pub trials: u32,
+    /// Relative duality gap that every solve is asked to certify.
+    pub tolerance: f64,
+}
+
+impl Sweep {
+    /// Number of draws in all.
+    pub fn draws(&self) -> usize {
+        self.cells.len() * self.trials as usize
+    }
+
+    /// Number of solves in all.
+    pub fn solves(&self) -> usize {
+        self.draws() * self.objectives.len()
+    }
+}
+
+/// `objective` columns and keys: `flat` or `nuclear`.
+pub mod objective_name {
+    use flatmin::core::Objective;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    /// Reads a name.
+    ///
+    /// ```
+    /// use flatmin_lab::spec::objective_name::parse;
+    /// assert!(parse("flat").is_some() && parse("Flat").is_none());
+    /// ```
+    pub fn parse(name: &str) -> Option<Objective> {
+        [Objective::Flat, Objective::Nuclear].into_iter().find(|o| o.to_string() == name)
+    }
+
+    /// For `#[serde(with)]`.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(objective: &Objective, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(objective)
+    }
+
+    /// For `#[serde(with)]`.
+    ///
+    /// # Errors
+    /// When the text is neither `flat` nor `nuclear`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Objective, D::Error> {
+        let name = String::deserialize(from)?;
+        parse(&name).ok_or_else(|| de::Error::unknown_variant(&name, &["flat", "nuclear"]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn keys_of_cells_are_distinct_and_do_not_depend_on_the_grid() {
+        let mut keys = HashSet::new();
+        let mut cells = 0;
+        for d in 1..40 {
+            for rank in 1..4 {
+                for n in 0..30 {
+                    for sampling in [
+                        Sampling::Gaussian { measurements: n },
+                        Sampling::Bernoulli { p: Millionths(n as u32) },
+                        Sampling::PowerLaw { entries: 7, exponent: Millionths(n as u32) },
+                    ] {
+                        keys.insert(Cell { rows: d, cols: d, rank, sampling }.key());
+                        keys.insert(Cell { rows: d, cols: 50, rank, sampling }.key());
+                        cells += 2;
+                    }
+                }
+            }
+        }
+        assert_eq!(keys.len(), cells);
+        // Pinned: published records depend on it.
+        let sampling = Sampling::Gaussian { measurements: 40 };
+        let cell = Cell { rows: 10, cols: 10, rank: 2, sampling };
+        assert_eq!(cell.key(), ("sensing", 4_906_325_246_612_363_811));
+    }
+}

@@ -1,0 +1,124 @@
+//! Counts over records: what figures, claims and the report are made of.
+
+use crate::record::Record;
+use crate::spec::Sampling;
+use crate::transition::{Point, Transition, transition};
+use flatmin::core::Objective;
+use std::collections::BTreeMap;
+
+/// Which parameter moves along a line of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Axis {
+    /// Number of Gaussian measurements.
+    Measurements,
+    /// Probability of an entry.
+    Probability,
+    /// Exponent of power-law sampling with this expected number of entries.
+    Exponent {
+        /// Expected number of entries.
+        entries: usize,
+    },
+}
+
+/// A line of cells: all but one parameter fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Line {
+    /// The parameter that moves.
+    pub axis: Axis,
+    /// Rank of the planted matrix.
+    pub rank: usize,
+    /// Its rows.
+    pub rows: usize,
+    /// Its columns.
+    pub cols: usize,
+}
+
+/// The records of one cell and one objective.
+#[derive(Debug, Clone)]
+pub struct Group<'a> {
+    /// The level along the line.
+    pub level: f64,
+    /// Records in the order of trials.
+    pub records: Vec<&'a Record>,
+}
+
+impl Group<'_> {
+    /// Successes among the trials.
+    pub fn point(&self) -> Point {
+        let successes = self.records.iter().filter(|r| r.success).count();
+        Point { level: self.level, successes, trials: self.records.len() }
+    }
+
+    /// Quantile of the error over trials, by linear interpolation between order statistics; trials
+    /// without an answer count as infinite error.
+    pub fn error_quantile(&self, q: f64) -> f64 {
+        let mut errors: Vec<f64> =
+            self.records.iter().map(|r| r.error.unwrap_or(f64::INFINITY)).collect();
+        errors.sort_by(f64::total_cmp);
+        let Some(last) = errors.len().checked_sub(1) else { return f64::INFINITY };
+        let position = q.clamp(0.0, 1.0) * last as f64;
+        let (low, high) = (errors[position.floor() as usize], errors[position.ceil() as usize]);
+        if low == high { low } else { low + (position - position.floor()) * (high - low) }
+    }
+}
+
+/// Records by line and objective, levels in increasing order.
+#[derive(Debug, Default)]
+pub struct Table<'a> {
+    lines: BTreeMap<(Line, bool), Vec<Group<'a>>>,
+}
+
+impl<'a> Table<'a> {
+    /// Sorts records into their lines. Records that name no cell are left out.
+    pub fn new(records: impl IntoIterator<Item = &'a Record>) -> Table<'a> {
+        let mut groups: BTreeMap<(Line, bool), BTreeMap<u64, Group<'a>>> = BTreeMap::new();
+        for record in records {
+            let Some(cell) = record.cell() else { continue };
+            let axis = match cell.sampling {
+                Sampling::Gaussian { .. } => Axis::Measurements,
+                Sampling::Bernoulli { .. } => Axis::Probability,
+                Sampling::PowerLaw { entries, .. } => Axis::Exponent { entries },
+            };
+            let line = Line { axis, rank: cell.rank, rows: cell.rows, cols: cell.cols };
+            let level = cell.level();
+            groups
+                .entry((line, record.objective == Objective::Nuclear))
+                .or_default()
+                // Levels are not negative, so their bits sort as they do.
+                .entry(level.to_bits())
+                .or_insert_with(|| Group { level, records: Vec::new() })
+                .records
+                .push(record);
+        }
+        let lines =
+            groups.into_iter().map(|(key, by_level)| (key, by_level.into_values().collect()));
+        Table { lines: lines.collect() }
+    }
+
+    /// The lines, each once.
+    pub fn lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = self.lines.keys().map(|(line, _)| *line).collect();
+        lines.dedup();
+        lines
+    }
+
+    /// The cells of a line for one objective.
+    pub fn groups(&self, line: Line, objective: Objective) -> &[Group<'a>] {
+        let groups = self.lines.get(&(line, objective == Objective::Nuclear));
+        groups.map_or(&[], Vec::as_slice)
+    }
+
+    /// Where recovery sets in along a line.
+    pub fn transition(&self, line: Line, objective: Objective) -> Option<Transition> {
+        let points: Vec<Point> = self.groups(line, objective).iter().map(Group::point).collect();
+        transition(&points)
+    }
+
+    /// Objectives that have records on a line.
+    pub fn objectives(&self, line: Line) -> Vec<Objective> {
+        [Objective::Flat, Objective::Nuclear]
+            .into_iter()
+            .filter(|&o| !self.groups(line, o).is_empty())
+            .collect()
+    }
+}
