@@ -88,7 +88,9 @@ fn flat_nearly_matches(statement: &'static str, table: &Table<'_>) -> Claim {
     let (mut decided, mut late) = (0, 0);
     let lines = table.lines();
     for &line in &lines {
-        let Some((flat, nuclear)) = both(table, line) else { continue };
+        let Some((flat, nuclear)) = both(table, line) else {
+            continue;
+        };
         decided += 1;
         let resolution =
             (flat.bracket.1 - flat.bracket.0).max(nuclear.bracket.1 - nuclear.bracket.0);
@@ -100,14 +102,19 @@ fn flat_nearly_matches(statement: &'static str, table: &Table<'_>) -> Claim {
     }
     let measured = match worst {
         None => "no size has both 50% points on this grid".to_owned(),
+        Some((0.0, ..)) => format!(
+            "{decided} of {} sizes have both 50% points on the grid; FLAT's and NUC's coincide on \
+             all of them",
+            lines.len()
+        ),
         Some((lag, nuclear, line)) => format!(
-            "{decided} of {} sizes have both 50% points on the grid; FLAT's differs from NUC's by at \
-             most {}{} ({:.1}% of it), at {}",
+            "{decided} of {} sizes have both 50% points on the grid; they differ most at {}, where \
+             FLAT's is {} {} NUC's ({:.1}%)",
             lines.len(),
-            if lag < 0.0 { "\u{2212}" } else { "+" },
-            level(line.axis, lag.abs()),
-            100.0 * (lag / nuclear).abs(),
             size(line),
+            level(line.axis, lag.abs()),
+            if lag < 0.0 { "below" } else { "above" },
+            100.0 * (lag / nuclear).abs(),
         ),
     };
     let verdict = match (decided, late) {
@@ -115,7 +122,12 @@ fn flat_nearly_matches(statement: &'static str, table: &Table<'_>) -> Claim {
         (_, 0) => Verdict::Held,
         _ => Verdict::DidNotHold,
     };
-    Claim { statement, source: PAPER, measured, verdict }
+    Claim {
+        statement,
+        source: PAPER,
+        measured,
+        verdict,
+    }
 }
 
 /// NUC's 50% point is within the width of the transition of the statistical dimension.
@@ -123,7 +135,9 @@ fn statistical_dimension_is_the_half_line(table: &Table<'_>) -> Claim {
     let mut parts = Vec::new();
     let mut outside = 0;
     for line in table.lines() {
-        let Some(found) = table.transition(line, Objective::Nuclear) else { continue };
+        let Some(found) = table.transition(line, Objective::Nuclear) else {
+            continue;
+        };
         let theory = statistical_dimension(line.rows, line.cols, line.rank);
         let width = found.width.unwrap_or(found.bracket.1 - found.bracket.0);
         let difference = found.half - theory;
@@ -143,7 +157,10 @@ fn statistical_dimension_is_the_half_line(table: &Table<'_>) -> Claim {
     let measured = if parts.is_empty() {
         "no size has NUC's 50% point on this grid".to_owned()
     } else {
-        format!("50% points of NUC against the statistical dimension: {}", parts.join("; "))
+        format!(
+            "50% points of NUC against the statistical dimension: {}",
+            parts.join("; ")
+        )
     };
     Claim {
         statement: "With Gaussian measurements, half of the nuclear-norm solutions are exact when \
@@ -161,13 +178,24 @@ fn flat_recovers(table: &Table<'_>) -> Claim {
     let (mut recovered, mut draws) = (0, 0);
     let (mut passing, mut always) = (0, 0);
     for &line in &lines {
-        let points: Vec<_> =
-            table.groups(line, Objective::Flat).iter().map(|group| group.point()).collect();
+        let points: Vec<_> = table
+            .groups(line, Objective::Flat)
+            .iter()
+            .map(|group| group.point())
+            .collect();
         recovered += points.iter().map(|p| p.successes).sum::<usize>();
         draws += points.iter().map(|p| p.trials).sum::<usize>();
         let unseen = |level: f64| line.axis != Axis::Probability || level < 1.0;
-        passing += usize::from(points.iter().any(|p| unseen(p.level) && p.frequency() > 0.5));
-        always += usize::from(points.iter().any(|p| unseen(p.level) && p.frequency() == 1.0));
+        passing += usize::from(
+            points
+                .iter()
+                .any(|p| unseen(p.level) && p.frequency() > 0.5),
+        );
+        always += usize::from(
+            points
+                .iter()
+                .any(|p| unseen(p.level) && p.frequency() == 1.0),
+        );
     }
     let verdict = if draws == 0 || (0 < passing && passing < lines.len()) {
         Verdict::NotDecided
@@ -193,7 +221,9 @@ fn flat_recovers(table: &Table<'_>) -> Claim {
 fn flat_wins_when_uneven(records: &[&Record]) -> Claim {
     let mut pairs: BTreeMap<(u64, u64, u32), [Option<&Record>; 2]> = BTreeMap::new();
     for &record in records {
-        let (Some(cell), Some(exponent)) = (record.cell(), record.exponent) else { continue };
+        let (Some(cell), Some(exponent)) = (record.cell(), record.exponent) else {
+            continue;
+        };
         if exponent.0 > 0 {
             let key = (cell.level().to_bits(), cell.key().1, record.trial);
             let side = usize::from(record.objective == Objective::Nuclear);
@@ -203,7 +233,9 @@ fn flat_wins_when_uneven(records: &[&Record]) -> Claim {
     let (mut flat_only, mut nuclear_only, mut all) = (0, 0, 0);
     let mut ratios = Vec::new();
     for pair in pairs.values() {
-        let [Some(flat), Some(nuclear)] = pair else { continue };
+        let [Some(flat), Some(nuclear)] = pair else {
+            continue;
+        };
         all += 1;
         match (flat.success, nuclear.success) {
             (true, false) => flat_only += 1,
@@ -278,6 +310,9 @@ pub fn level(axis: Axis, value: f64) -> String {
 
 /// A difference with its sign.
 pub fn signed(value: f64) -> String {
+    if value.abs() < 0.05 {
+        return "0".to_owned();
+    }
     format!("{value:+.1}").replace('-', "\u{2212}")
 }
 
@@ -287,10 +322,19 @@ mod tests {
     use crate::spec::{Cell, Millionths, Sampling};
 
     /// Records at `d = 20` with the given successes of four, one count a level.
-    fn records(counts: &[usize], sampling: impl Fn(usize) -> Sampling, of: Objective) -> Vec<Record> {
+    fn records(
+        counts: &[usize],
+        sampling: impl Fn(usize) -> Sampling,
+        of: Objective,
+    ) -> Vec<Record> {
         let mut records = Vec::new();
         for (k, &count) in counts.iter().enumerate() {
-            let cell = Cell { rows: 20, cols: 20, rank: 2, sampling: sampling(k) };
+            let cell = Cell {
+                rows: 20,
+                cols: 20,
+                rank: 2,
+                sampling: sampling(k),
+            };
             for trial in 0..4 {
                 let mut record = Record::blank("x", &cell, trial, of);
                 record.success = (trial as usize) < count;
@@ -303,27 +347,40 @@ mod tests {
 
     fn verdicts(experiment: &str, flat: &[Record], nuclear: &[Record]) -> Vec<Verdict> {
         let all: Vec<&Record> = flat.iter().chain(nuclear).collect();
-        claims(experiment, &all).into_iter().map(|c| c.verdict).collect()
+        claims(experiment, &all)
+            .into_iter()
+            .map(|c| c.verdict)
+            .collect()
     }
 
     #[test]
     fn sensing_claims_follow_the_half_lines() {
         use Verdict::{DidNotHold, Held, NotDecided};
         // The statistical dimension of d = 20, r = 2 is about 140.
-        let at = |k| Sampling::Gaussian { measurements: 40 * (k + 1) };
+        let at = |k| Sampling::Gaussian {
+            measurements: 40 * (k + 1),
+        };
         let flat = |counts: &[usize]| records(counts, at, Objective::Flat);
         let nuclear = |counts: &[usize]| records(counts, at, Objective::Nuclear);
         let check = |a: &[usize], b: &[usize]| verdicts("fig3-sensing", &flat(a), &nuclear(b));
         assert_eq!(check(&[0, 0, 1, 4, 4], &[0, 0, 1, 4, 4]), [Held, Held]);
-        assert_eq!(check(&[0, 0, 0, 0, 4], &[0, 0, 1, 4, 4]), [DidNotHold, Held]);
-        assert_eq!(check(&[0, 0, 4, 4, 4], &[0, 4, 4, 4, 4]), [Held, DidNotHold]);
+        assert_eq!(
+            check(&[0, 0, 0, 0, 4], &[0, 0, 1, 4, 4]),
+            [DidNotHold, Held]
+        );
+        assert_eq!(
+            check(&[0, 0, 4, 4, 4], &[0, 4, 4, 4, 4]),
+            [Held, DidNotHold]
+        );
         assert_eq!(check(&[0, 0, 0], &[0, 0, 0]), [NotDecided, NotDecided]);
     }
 
     #[test]
     fn completion_claims_need_recovery_below_full_sampling() {
         use Verdict::{DidNotHold, Held, NotDecided};
-        let at = |k| Sampling::Bernoulli { p: Millionths(250_000 * (k as u32 + 1)) };
+        let at = |k| Sampling::Bernoulli {
+            p: Millionths(250_000 * (k as u32 + 1)),
+        };
         let flat = |counts: &[usize]| records(counts, at, Objective::Flat);
         let nuclear = |counts: &[usize]| records(counts, at, Objective::Nuclear);
         let check = |a: &[usize], b: &[usize]| verdicts("fig3-completion", &flat(a), &nuclear(b));
@@ -336,7 +393,10 @@ mod tests {
     #[test]
     fn uneven_claims_need_a_significant_difference() {
         use Verdict::{DidNotHold, Held, NotDecided};
-        let at = |k| Sampling::PowerLaw { entries: 100, exponent: Millionths(100 * k as u32) };
+        let at = |k| Sampling::PowerLaw {
+            entries: 100,
+            exponent: Millionths(100 * k as u32),
+        };
         let flat = |counts: &[usize]| records(counts, at, Objective::Flat);
         let nuclear = |counts: &[usize]| records(counts, at, Objective::Nuclear);
         let check = |a: &[usize], b: &[usize]| verdicts("nonuniform", &flat(a), &nuclear(b));

@@ -80,7 +80,10 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Experiment>, Error> {
         if !EXPERIMENTS.iter().any(|e| named(e, name)) {
             let known: Vec<_> = EXPERIMENTS.iter().map(|e| e.id).collect();
             let known = format!("{}, and fig3 for both panels", known.join(", "));
-            return Err(Error::UnknownExperiment { name: name.clone(), known });
+            return Err(Error::UnknownExperiment {
+                name: name.clone(),
+                known,
+            });
         }
     }
     let wanted = |e: &&Experiment| names.is_empty() || names.iter().any(|name| named(e, name));
@@ -88,13 +91,18 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Experiment>, Error> {
 }
 
 fn square(d: usize, sampling: Sampling) -> Cell {
-    Cell { rows: d, cols: d, rank: 2, sampling }
+    Cell {
+        rows: d,
+        cols: d,
+        rank: 2,
+        sampling,
+    }
 }
 
 /// The paper's grid of Figure 3 (a), or its corner.
 fn sensing(scale: Scale) -> (Vec<Cell>, u32) {
     let (d_max, m_max, trials) = match scale {
-        Scale::Quick => (40, 400, 4),
+        Scale::Quick => (40, 400, 10),
         Scale::Paper => (70, 800, 10),
     };
     let cell = |d, measurements| square(d, Sampling::Gaussian { measurements });
@@ -108,10 +116,17 @@ fn sensing(scale: Scale) -> (Vec<Cell>, u32) {
 /// The paper's grid of Figure 3 (c), or every other line of its corner.
 fn completion(scale: Scale) -> (Vec<Cell>, u32) {
     let (d_max, percent, trials) = match scale {
-        Scale::Quick => (50, (10_u32..=90).step_by(10), 4),
+        Scale::Quick => (50, (10_u32..=90).step_by(10), 10),
         Scale::Paper => (100, (5..=95).step_by(5), 10),
     };
-    let cell = |d, percent| square(d, Sampling::Bernoulli { p: Millionths(10_000 * percent) });
+    let cell = |d, percent| {
+        square(
+            d,
+            Sampling::Bernoulli {
+                p: Millionths(10_000 * percent),
+            },
+        )
+    };
     let cells = (10..=d_max)
         .step_by(10)
         .flat_map(|d| percent.clone().map(move |p| cell(d, p)))
@@ -119,21 +134,27 @@ fn completion(scale: Scale) -> (Vec<Cell>, u32) {
     (cells, trials)
 }
 
-/// Order, and expected number of sampled entries, of the uneven experiment: 40% of the entries,
+/// Order, and expected number of sampled entries, of the uneven experiment: 45% of the entries,
 /// from which both objectives recover when the sampling is even.
-const UNEVEN: (usize, usize) = (60, 1440);
+const UNEVEN: (usize, usize) = (60, 1620);
 
 /// One size and one expected number of entries; the sampling grows uneven.
 fn nonuniform(scale: Scale) -> (Vec<Cell>, u32) {
     let (step, trials) = match scale {
-        Scale::Quick => (20, 8),
-        Scale::Paper => (10, 20),
+        Scale::Quick => (250, 10),
+        Scale::Paper => (125, 20),
     };
     let (d, entries) = UNEVEN;
-    let cell = |percent| {
-        square(d, Sampling::PowerLaw { entries, exponent: Millionths(10_000 * percent) })
+    let cell = |thousandths| {
+        square(
+            d,
+            Sampling::PowerLaw {
+                entries,
+                exponent: Millionths(1000 * thousandths),
+            },
+        )
     };
-    ((0_u32..=120).step_by(step).map(cell).collect(), trials)
+    ((0_u32..=2000).step_by(step).map(cell).collect(), trials)
 }
 
 #[cfg(test)]
@@ -148,7 +169,11 @@ mod tests {
         for experiment in EXPERIMENTS {
             let paper = experiment.sweep(Scale::Paper).cells;
             let quick = experiment.sweep(Scale::Quick).cells;
-            assert!(quick.iter().all(|cell| paper.contains(cell)), "{}", experiment.id);
+            assert!(
+                quick.iter().all(|cell| paper.contains(cell)),
+                "{}",
+                experiment.id
+            );
         }
     }
 }

@@ -55,8 +55,11 @@ impl Report<'_> {
     }
 
     fn overview(&self, page: &mut String) {
-        let claims: Vec<(&Section, &Claim)> =
-            self.sections.iter().flat_map(|s| s.claims.iter().map(move |c| (s, c))).collect();
+        let claims: Vec<(&Section, &Claim)> = self
+            .sections
+            .iter()
+            .flat_map(|s| s.claims.iter().map(move |c| (s, c)))
+            .collect();
         if !claims.is_empty() {
             page.push_str("<h2>The claims</h2>\n<div class=\"scroll\"><table>\n");
             page.push_str("<tr><th>Claim</th><th>Verdict</th><th>Experiment</th></tr>\n");
@@ -74,9 +77,13 @@ impl Report<'_> {
         let certified = all.iter().filter(|r| r.certified).count();
         page.push_str(&format!(
             "<p>{certified} of {} solves ended certified: a dual vector proves that the answer is \
-             optimal to the relative gap asked for. The others are listed with their \
-             experiment.</p>\n",
-            all.len()
+             optimal to the relative gap asked for.{}</p>\n",
+            all.len(),
+            if certified < all.len() {
+                " The others are listed with their experiment."
+            } else {
+                ""
+            },
         ));
     }
 }
@@ -195,7 +202,9 @@ fn row(page: &mut String, cells: &[String]) {
 }
 
 fn head(page: &mut String, title: &str, names: &[&str]) {
-    page.push_str(&format!("<h3>{title}</h3>\n<div class=\"scroll\"><table>\n<tr>"));
+    page.push_str(&format!(
+        "<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"data\">\n<tr>"
+    ));
     for (k, name) in names.iter().enumerate() {
         page.push_str(if k == 0 { "<th>" } else { "<th class=\"n\">" });
         page.push_str(name);
@@ -207,13 +216,20 @@ fn head(page: &mut String, title: &str, names: &[&str]) {
 /// The 50% points of each size, and for sensing the theory beside them.
 fn write_transitions(page: &mut String, table: &Table<'_>) {
     let lines = table.lines();
-    let lines = lines.iter().filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
+    let lines = lines
+        .iter()
+        .filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
     let (mut open, mut theory_too) = (false, false);
     for &line in lines {
         let gaussian = line.axis == Axis::Measurements;
         if !open {
-            let mut names =
-                vec!["size, rank", "FLAT 50%", "NUC 50%", "FLAT − NUC", "NUC 10%–90% distance"];
+            let mut names = vec![
+                "size, rank",
+                "FLAT 50%",
+                "NUC 50%",
+                "FLAT − NUC",
+                "NUC 10%–90% distance",
+            ];
             if gaussian {
                 names.extend(["statistical dimension", "NUC − theory"]);
             }
@@ -232,6 +248,7 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
         };
         let difference = |value: f64| match line.axis {
             Axis::Measurements => signed(value),
+            _ if value.abs() < 5e-4 => "0".to_owned(),
             _ => format!("{value:+.3}").replace('-', "\u{2212}"),
         };
         let none = || "–".to_owned();
@@ -239,8 +256,12 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
             format!("{}, {}", size(line), line.rank),
             half(0),
             half(1),
-            found[0].zip(found[1]).map_or_else(none, |(f, n)| difference(f.half - n.half)),
-            found[1].and_then(|t| t.width).map_or_else(none, |w| level(line.axis, w)),
+            found[0]
+                .zip(found[1])
+                .map_or_else(none, |(f, n)| difference(f.half - n.half)),
+            found[1]
+                .and_then(|t| t.width)
+                .map_or_else(none, |w| level(line.axis, w)),
         ];
         if theory_too {
             let theory = statistical_dimension(line.rows, line.cols, line.rank);
@@ -252,7 +273,8 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
     if open {
         page.push_str(
             "</table></div>\n<p class=\"soft\">In brackets the neighbouring levels of the grid \
-             between which the 50% point lies.</p>\n",
+             between which the 50% point lies. A 10%–90% distance of 0.8 steps of the grid, its \
+             least value, says that the transition is no wider than a step.</p>\n",
         );
     }
 }
@@ -260,10 +282,21 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
 /// Recoveries and median errors over the exponent.
 fn write_uneven(page: &mut String, table: &Table<'_>) {
     for line in table.lines() {
-        let Axis::Exponent { entries } = line.axis else { continue };
-        let title = format!("{}, rank {}, {entries} expected entries", size(line), line.rank);
-        let names =
-            ["exponent", "FLAT recovers", "NUC recovers", "FLAT median error", "NUC median error"];
+        let Axis::Exponent { entries } = line.axis else {
+            continue;
+        };
+        let title = format!(
+            "{}, rank {}, {entries} expected entries",
+            size(line),
+            line.rank
+        );
+        let names = [
+            "exponent",
+            "FLAT recovers",
+            "NUC recovers",
+            "FLAT median error",
+            "NUC median error",
+        ];
         head(page, &title, &names);
         let flat = table.groups(line, Objective::Flat);
         let nuclear = table.groups(line, Objective::Nuclear);
@@ -278,9 +311,14 @@ fn write_uneven(page: &mut String, table: &Table<'_>) {
                 })
             };
             let error = |k: usize| {
-                at[k].map_or("–".to_owned(), |g| format!("{:.1e}", g.error_quantile(0.5)))
+                at[k].map_or("–".to_owned(), |g| {
+                    format!("{:.1e}", g.error_quantile(0.5))
+                })
             };
-            row(page, &[x.to_string(), count(0), count(1), error(0), error(1)]);
+            row(
+                page,
+                &[x.to_string(), count(0), count(1), error(0), error(1)],
+            );
         }
         page.push_str("</table></div>\n");
     }
@@ -298,12 +336,20 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
     if open.is_empty() {
         return;
     }
-    page.push_str(&format!("<details><summary>The other {}</summary>\n", open.len()));
-    page.push_str("<div class=\"scroll\"><table>\n<tr><th>cell</th><th>draw</th>");
+    page.push_str(&format!(
+        "<details><summary>The other {}</summary>\n",
+        open.len()
+    ));
+    page.push_str("<div class=\"scroll\"><table class=\"data\">\n<tr><th>cell</th><th>draw</th>");
     page.push_str("<th>objective</th><th>status</th><th>gap</th><th>recovered</th></tr>\n");
     for record in open.iter().take(LISTED) {
-        let cell = record.cell().as_ref().map_or_else(String::new, Cell::to_string);
-        let gap = record.relative_gap.map_or("–".to_owned(), |gap| format!("{gap:.1e}"));
+        let cell = record
+            .cell()
+            .as_ref()
+            .map_or_else(String::new, Cell::to_string);
+        let gap = record
+            .relative_gap
+            .map_or("–".to_owned(), |gap| format!("{gap:.1e}"));
         let recovered = if record.success { "yes" } else { "no" };
         let cells = [
             cell,
@@ -328,7 +374,11 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
 
 /// The text of `timings.js`: what the page says about time.
 pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: f64) -> String {
-    let total: f64 = sections.iter().flat_map(|s| &s.rows).map(|row| row.seconds).sum();
+    let total: f64 = sections
+        .iter()
+        .flat_map(|s| &s.rows)
+        .map(|row| row.seconds)
+        .sum();
     let mut script = format!(
         "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s), \
          solved {} draws and found {} in the journal; all solves together took {total:.0} s, one \

@@ -18,9 +18,13 @@ const BAR: i32 = 150;
 
 /// The picture of lines of one axis and rank, and its description.
 pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String), Failed> {
-    let Some(&first) = lines.first() else { return Err("there is no line".to_owned()) };
-    let mut objectives: Vec<Objective> =
-        lines.iter().flat_map(|&line| table.objectives(line)).collect();
+    let Some(&first) = lines.first() else {
+        return Err("there is no line".to_owned());
+    };
+    let mut objectives: Vec<Objective> = lines
+        .iter()
+        .flat_map(|&line| table.objectives(line))
+        .collect();
     objectives.sort_by_key(|&o| o == Objective::Nuclear);
     objectives.dedup();
     let panels = objectives.len() as i32;
@@ -41,9 +45,16 @@ pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String)
             right = panel.left + panel.width;
             map(root, &panel, table, lines, objective)?;
             curves(root, &panel, table, lines, objective)?;
-            let x_ticks: Vec<_> =
-                lines.iter().enumerate().map(|(k, &line)| (k as f64, size_label(line))).collect();
-            let y_ticks = if k == 0 { y_ticks(first.axis, &levels) } else { Vec::new() };
+            let x_ticks: Vec<_> = lines
+                .iter()
+                .enumerate()
+                .map(|(k, &line)| (k as f64, size_label(line)))
+                .collect();
+            let y_ticks = if k == 0 {
+                y_ticks(first.axis, &levels)
+            } else {
+                Vec::new()
+            };
             let y_name = match (k, first.axis) {
                 (0, Axis::Measurements) => "measurements m",
                 (0, _) => "sampling probability p",
@@ -86,10 +97,16 @@ fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
 /// The extent of a level's cell: half way to its neighbours, as far outside as inside.
 fn extent(levels: &[f64], level: f64) -> (f64, f64) {
     let k = levels.iter().position(|&l| l == level).unwrap_or(0);
-    let below = k.checked_sub(1).and_then(|j| levels.get(j)).map(|l| 0.5 * (level - l));
+    let below = k
+        .checked_sub(1)
+        .and_then(|j| levels.get(j))
+        .map(|l| 0.5 * (level - l));
     let above = levels.get(k + 1).map(|l| 0.5 * (l - level));
     let alone = if level > 0.0 { 0.5 * level } else { 0.5 };
-    let (down, up) = (below.or(above).unwrap_or(alone), above.or(below).unwrap_or(alone));
+    let (down, up) = (
+        below.or(above).unwrap_or(alone),
+        above.or(below).unwrap_or(alone),
+    );
     (level - down, level + up)
 }
 
@@ -107,8 +124,18 @@ fn y_ticks(axis: Axis, levels: &[f64]) -> Vec<(f64, String)> {
         Axis::Measurements => format!("{level:.0}"),
         _ => format!("{level}"),
     };
-    // Strides that end on the last level put round numbers on the usual grids.
-    levels.iter().rev().step_by(stride).map(|&level| (level, label(level))).collect()
+    // Of the ways to thin them out, the one with the shortest labels: round numbers.
+    (0..stride)
+        .map(|from| {
+            levels
+                .iter()
+                .skip(from)
+                .step_by(stride)
+                .map(|&l| (l, label(l)))
+                .collect()
+        })
+        .min_by_key(|ticks: &Vec<(f64, String)>| ticks.iter().map(|t| t.1.len()).sum::<usize>())
+        .unwrap_or_default()
 }
 
 fn size_label(line: Line) -> String {
@@ -132,9 +159,15 @@ fn map(
     lines: &[Line],
     objective: Objective,
 ) -> Result<(), Failed> {
-    let ground = [panel.at(panel.x.0, panel.y.0), panel.at(panel.x.1, panel.y.1)];
+    let ground = [
+        panel.at(panel.x.0, panel.y.0),
+        panel.at(panel.x.1, panel.y.1),
+    ];
     // Where no cell was measured: neither black nor white.
-    put(root, &Rectangle::new(ground, RGBColor(0xf3, 0xea, 0xdc).filled()))?;
+    put(
+        root,
+        &Rectangle::new(ground, RGBColor(0xf3, 0xea, 0xdc).filled()),
+    )?;
     for (k, &line) in lines.iter().enumerate() {
         let groups = table.groups(line, objective);
         let own: Vec<f64> = groups.iter().map(|group| group.level).collect();
@@ -142,8 +175,14 @@ fn map(
             let (low, high) = extent(&own, group.level);
             let clamp = |y: f64| y.clamp(panel.y.0, panel.y.1);
             let x = k as f64;
-            let corners = [panel.at(x - 0.5, clamp(low)), panel.at(x + 0.5, clamp(high))];
-            put(root, &Rectangle::new(corners, grey(group.point().frequency()).filled()))?;
+            let corners = [
+                panel.at(x - 0.5, clamp(low)),
+                panel.at(x + 0.5, clamp(high)),
+            ];
+            put(
+                root,
+                &Rectangle::new(corners, grey(group.point().frequency()).filled()),
+            )?;
         }
     }
     Ok(())
@@ -159,7 +198,10 @@ fn cased(root: &Page<'_>, part: Vec<(i32, i32)>, colour: RGBColor) -> Result<(),
 fn dotted(root: &Page<'_>, part: &[(i32, i32)], colour: RGBColor) -> Result<(), Failed> {
     let mut left = 0.0;
     for pair in part.windows(2) {
-        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
+        let (dx, dy) = (
+            f64::from(pair[1].0 - pair[0].0),
+            f64::from(pair[1].1 - pair[0].1),
+        );
         let length = dx.hypot(dy);
         while left < length {
             let t = left / length;
@@ -189,14 +231,19 @@ fn curves(
 ) -> Result<(), Failed> {
     let dof = along(lines, |rows, cols, rank, axis| {
         let dof = degrees_of_freedom(rows, cols, rank) as f64;
-        if axis == Axis::Measurements { dof } else { dof / (rows as f64 * cols as f64) }
+        if axis == Axis::Measurements {
+            dof
+        } else {
+            dof / (rows as f64 * cols as f64)
+        }
     });
     for part in panel.clipped(&dof) {
         dotted(root, &part, SKY)?;
     }
     if lines.iter().all(|line| line.axis == Axis::Measurements) {
-        let dimension =
-            along(lines, |rows, cols, rank, _| statistical_dimension(rows, cols, rank));
+        let dimension = along(lines, |rows, cols, rank, _| {
+            statistical_dimension(rows, cols, rank)
+        });
         for part in panel.clipped(&dimension) {
             cased(root, part, BLUE)?;
         }
@@ -214,13 +261,17 @@ fn along(lines: &[Line], f: impl Fn(usize, usize, usize, Axis) -> f64) -> Vec<(f
     let mut points = Vec::new();
     for (k, pair) in lines.windows(2).enumerate() {
         let (a, b) = (pair[0], pair[1]);
-        let steps = b.rows.abs_diff(a.rows).max(b.cols.abs_diff(a.cols)).clamp(1, 50);
-        for s in 0..steps {
+        let steps = b.rows.abs_diff(a.rows).max(b.cols.abs_diff(a.cols)).max(1);
+        for s in (0..steps).step_by(steps.div_ceil(5)) {
             let t = s as f64 / steps as f64;
-            let between = |a: usize, b: usize| {
-                (a as f64 + t * (b as f64 - a as f64)).round() as usize
-            };
-            let value = f(between(a.rows, b.rows), between(a.cols, b.cols), a.rank, a.axis);
+            let between =
+                |a: usize, b: usize| (a as f64 + t * (b as f64 - a as f64)).round() as usize;
+            let value = f(
+                between(a.rows, b.rows),
+                between(a.cols, b.cols),
+                a.rank,
+                a.axis,
+            );
             points.push((k as f64 + t, value));
         }
     }
@@ -241,18 +292,40 @@ fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     }
     let frame = [(left, TOP), (left + 26, TOP + PANEL.1)];
     put(root, &Rectangle::new(frame, INK.stroke_width(2)))?;
-    for (label, y) in [("0", TOP + PANEL.1), ("\u{bd}", TOP + PANEL.1 / 2), ("1", TOP)] {
-        text(root, label, (left + 36, y), TEXT, INK, (HPos::Left, VPos::Center))?;
+    for (label, y) in [
+        ("0", TOP + PANEL.1),
+        ("\u{bd}", TOP + PANEL.1 / 2),
+        ("1", TOP),
+    ] {
+        text(
+            root,
+            label,
+            (left + 36, y),
+            TEXT,
+            INK,
+            (HPos::Left, VPos::Center),
+        )?;
     }
-    upward(root, "fraction of trials recovered", (left + 72, TOP + PANEL.1 / 2))
+    upward(
+        root,
+        "fraction of trials recovered",
+        (left + 84, TOP + PANEL.1 / 2),
+    )
 }
 
 fn legend(root: &Page<'_>, axis: Axis, centre: i32, y: i32) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let label = |content: &str, x: i32| text(root, content, (x, y), TEXT, INK, anchor);
-    let mut x = if axis == Axis::Measurements { centre - 480 } else { centre - 275 };
+    let mut x = if axis == Axis::Measurements {
+        centre - 480
+    } else {
+        centre - 275
+    };
     if axis == Axis::Measurements {
-        put(root, &PathElement::new(vec![(x, y), (x + 44, y)], BLUE.stroke_width(5)))?;
+        put(
+            root,
+            &PathElement::new(vec![(x, y), (x + 44, y)], BLUE.stroke_width(5)),
+        )?;
         label("statistical dimension (theory, NUC)", x + 56)?;
         x += 450;
     }
@@ -260,7 +333,14 @@ fn legend(root: &Page<'_>, axis: Axis, centre: i32, y: i32) -> Result<(), Failed
     label("measured 50% point", x + 20)?;
     x += 260;
     dotted(root, &[(x, y), (x + 44, y)], SKY)?;
-    label("degrees of freedom r(2d\u{2212}r)", x + 60)
+    label(
+        if axis == Axis::Measurements {
+            "degrees of freedom"
+        } else {
+            "degrees of freedom / d\u{b2}"
+        },
+        x + 60,
+    )
 }
 
 fn describe(table: &Table<'_>, lines: &[Line], objectives: &[Objective]) -> String {
@@ -277,11 +357,19 @@ fn describe(table: &Table<'_>, lines: &[Line], objectives: &[Objective]) -> Stri
             .iter()
             .filter_map(|&line| {
                 let half = table.transition(line, objective)?.half;
-                Some(format!("{} at {}", crate::claims::level(line.axis, half), size_label(line)))
+                Some(format!(
+                    "{} at {}",
+                    crate::claims::level(line.axis, half),
+                    size_label(line)
+                ))
             })
             .collect();
         if !found.is_empty() {
-            alt.push_str(&format!(" Half of {} recover: {}.", name(objective), found.join(", ")));
+            alt.push_str(&format!(
+                " Half of {} recover: {}.",
+                name(objective),
+                found.join(", ")
+            ));
         }
     }
     alt

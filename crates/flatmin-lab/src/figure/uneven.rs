@@ -20,8 +20,10 @@ const SMALLEST: f64 = 1e-16;
 pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Failed> {
     let objectives = table.objectives(line);
     let groups = |o: Objective| table.groups(line, o);
-    let mut exponents: Vec<f64> =
-        objectives.iter().flat_map(|&o| groups(o).iter().map(|g| g.level)).collect();
+    let mut exponents: Vec<f64> = objectives
+        .iter()
+        .flat_map(|&o| groups(o).iter().map(|g| g.level))
+        .collect();
     exponents.sort_by(f64::total_cmp);
     exponents.dedup();
     let (Some(&low), Some(&high)) = (exponents.first(), exponents.last()) else {
@@ -29,8 +31,11 @@ pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Fa
     };
     let margin = if high > low { 0.06 * (high - low) } else { 0.5 };
     let stride = exponents.len().div_ceil(8).max(1);
-    let x_ticks: Vec<_> =
-        exponents.iter().step_by(stride).map(|&x| (x, x.to_string())).collect();
+    let x_ticks: Vec<_> = exponents
+        .iter()
+        .step_by(stride)
+        .map(|&x| (x, x.to_string()))
+        .collect();
     let x_name = "exponent of the sampling weights";
     let left = Panel {
         left: LEFT,
@@ -48,12 +53,18 @@ pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Fa
     };
     let size = (right.left + PANEL.0 + 40, TOP + PANEL.1 + 100);
     let svg = page((size.0.unsigned_abs(), size.1.unsigned_abs()), |root| {
-        let ticks: Vec<_> = [0.0, 0.25, 0.5, 0.75, 1.0].map(|y| (y, y.to_string())).into();
+        let ticks: Vec<_> = [0.0, 0.25, 0.5, 0.75, 1.0]
+            .map(|y| (y, y.to_string()))
+            .into();
         left.grid(root, &ticks)?;
         for &o in &objectives {
             frequencies(root, &left, groups(o), o, objectives.len())?;
         }
-        left.axes(root, (&x_ticks, x_name), (&ticks, "fraction of trials recovered"))?;
+        left.axes(
+            root,
+            (&x_ticks, x_name),
+            (&ticks, "fraction of trials recovered"),
+        )?;
         left.title(root, "Recovery")?;
 
         let step = usize::try_from((top - bottom) / 8 + 1).unwrap_or(1);
@@ -67,8 +78,12 @@ pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Fa
         for &o in &objectives {
             errors(root, &right, groups(o), o, objectives.len())?;
         }
-        right.axes(root, (&x_ticks, x_name), (&ticks, "error \u{2016}X \u{2212} M\u{2016} (Frobenius)"))?;
-        right.title(root, "Error: median and quartiles")?;
+        right.axes(
+            root,
+            (&x_ticks, x_name),
+            (&ticks, "error \u{2016}X \u{2212} M\u{2016} (Frobenius)"),
+        )?;
+        right.title(root, "Error: draws, quartiles and median")?;
         legend(root, &objectives, size.0 / 2)
     })?;
     Ok((svg, describe(line, &objectives, groups)))
@@ -85,7 +100,11 @@ fn decades<'t>(
         for group in groups(o) {
             low = log10(group.error_quantile(0.25)).min(low);
             let quartile = group.error_quantile(0.75);
-            high = if quartile.is_finite() { log10(quartile).max(high) } else { high };
+            high = if quartile.is_finite() {
+                log10(quartile).max(high)
+            } else {
+                high
+            };
         }
     }
     (low.floor() as i32, high.ceil() as i32)
@@ -98,7 +117,11 @@ fn log10(error: f64) -> f64 {
 fn superscript(exponent: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let digit = |c: char| c.to_digit(10).and_then(|d| DIGITS.get(d as usize).copied());
-    exponent.to_string().chars().map(|c| digit(c).unwrap_or('⁻')).collect()
+    exponent
+        .to_string()
+        .chars()
+        .map(|c| digit(c).unwrap_or('⁻'))
+        .collect()
 }
 
 fn colour(objective: Objective) -> RGBColor {
@@ -112,8 +135,8 @@ fn colour(objective: Objective) -> RGBColor {
 fn shift(objective: Objective, objectives: usize) -> i32 {
     match (objectives, objective) {
         (1, _) => 0,
-        (_, Objective::Flat) => -5,
-        (_, Objective::Nuclear) => 5,
+        (_, Objective::Flat) => -8,
+        (_, Objective::Nuclear) => 8,
     }
 }
 
@@ -125,36 +148,34 @@ fn marker(root: &Page<'_>, (x, y): (i32, i32), objective: Objective) -> Result<(
             put(root, &Circle::new((x, y), 8, fill))
         }
         Objective::Nuclear => {
-            put(root, &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()))?;
-            put(root, &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill))
+            put(
+                root,
+                &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()),
+            )?;
+            put(
+                root,
+                &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill),
+            )
         }
     }
 }
 
-/// A curve with markers and bars; `values` are (middle, low, high) of each group.
-fn curve(
-    root: &Page<'_>,
-    panel: &Panel,
-    objective: Objective,
-    objectives: usize,
-    values: &[(f64, f64, f64, f64)],
-) -> Result<(), Failed> {
-    let colour = colour(objective);
-    let dx = shift(objective, objectives);
-    let at = |x: f64, y: f64| {
+/// Where the points of an objective go, a little beside their exponent.
+fn placed(panel: &Panel, dx: i32) -> impl Fn(f64, f64) -> (i32, i32) + '_ {
+    move |x, y| {
         let (px, py) = panel.at(x, y.clamp(panel.y.0, panel.y.1));
         (px + dx, py)
-    };
-    let path: Vec<_> = values.iter().map(|&(x, y, ..)| at(x, y)).collect();
-    for &(x, _, low, high) in values {
-        put(root, &PathElement::new(vec![at(x, low), at(x, high)], colour.stroke_width(3)))?;
-        for (px, py) in [at(x, low), at(x, high)] {
-            let cap = vec![(px - 5, py), (px + 5, py)];
-            put(root, &PathElement::new(cap, colour.stroke_width(3)))?;
-        }
     }
-    put(root, &PathElement::new(path.clone(), colour.stroke_width(3)))?;
-    path.into_iter().try_for_each(|p| marker(root, p, objective))
+}
+
+/// A curve with markers, over bars drawn by the caller.
+fn curve(root: &Page<'_>, path: Vec<(i32, i32)>, objective: Objective) -> Result<(), Failed> {
+    put(
+        root,
+        &PathElement::new(path.clone(), colour(objective).stroke_width(3)),
+    )?;
+    path.into_iter()
+        .try_for_each(|p| marker(root, p, objective))
 }
 
 fn frequencies(
@@ -164,15 +185,22 @@ fn frequencies(
     objective: Objective,
     objectives: usize,
 ) -> Result<(), Failed> {
-    let values: Vec<_> = groups
+    let at = placed(panel, shift(objective, objectives));
+    for group in groups {
+        let point = group.point();
+        let (low, high) = wilson(point.successes, point.trials);
+        let (low, high) = (at(group.level, low), at(group.level, high));
+        let style = colour(objective).stroke_width(2);
+        put(root, &PathElement::new(vec![low, high], style))?;
+        for (x, y) in [low, high] {
+            put(root, &PathElement::new(vec![(x - 6, y), (x + 6, y)], style))?;
+        }
+    }
+    let path = groups
         .iter()
-        .map(|group| {
-            let point = group.point();
-            let (low, high) = wilson(point.successes, point.trials);
-            (group.level, point.frequency(), low, high)
-        })
+        .map(|group| at(group.level, group.point().frequency()))
         .collect();
-    curve(root, panel, objective, objectives, &values)
+    curve(root, path, objective)
 }
 
 /// 95% interval of a binomial proportion (Wilson 1927).
@@ -188,6 +216,7 @@ fn wilson(successes: usize, trials: usize) -> (f64, f64) {
     ((middle - spread) / scale, (middle + spread) / scale)
 }
 
+/// Each draw as a dot, quartiles as a pale bar, medians as the curve.
 fn errors(
     root: &Page<'_>,
     panel: &Panel,
@@ -195,14 +224,22 @@ fn errors(
     objective: Objective,
     objectives: usize,
 ) -> Result<(), Failed> {
-    let values: Vec<_> = groups
-        .iter()
-        .map(|group| {
-            let q = |q| log10(group.error_quantile(q));
-            (group.level, q(0.5), q(0.25), q(0.75))
-        })
-        .collect();
-    curve(root, panel, objective, objectives, &values)
+    let colour = colour(objective);
+    let at = placed(panel, shift(objective, objectives));
+    for group in groups {
+        let quantile = |q| at(group.level, log10(group.error_quantile(q)));
+        let bar = vec![quantile(0.25), quantile(0.75)];
+        put(
+            root,
+            &PathElement::new(bar, colour.mix(0.25).stroke_width(12)),
+        )?;
+        for error in group.records.iter().filter_map(|r| r.error) {
+            let dot = at(group.level, log10(error));
+            put(root, &Circle::new(dot, 4, colour.mix(0.45).filled()))?;
+        }
+    }
+    let median = |group: &Group<'_>| at(group.level, log10(group.error_quantile(0.5)));
+    curve(root, groups.iter().map(median).collect(), objective)
 }
 
 fn success_line(root: &Page<'_>, panel: &Panel) -> Result<(), Failed> {
@@ -212,12 +249,12 @@ fn success_line(root: &Page<'_>, panel: &Panel) -> Result<(), Failed> {
     for x in (start.0..end.0).step_by(16) {
         put(root, &PathElement::new(dash(x), GREY.stroke_width(2)))?;
     }
-    let at = (end.0 - 10, start.1 - 6);
-    text(root, "recovered below this line", at, TEXT - 3, GREY, (HPos::Right, VPos::Bottom))
+    Ok(())
 }
 
 fn legend(root: &Page<'_>, objectives: &[Objective], centre: i32) -> Result<(), Failed> {
-    let mut x = centre - 130 * objectives.len() as i32;
+    let anchor = (HPos::Left, VPos::Center);
+    let mut x = centre - 125 - 140 * objectives.len() as i32;
     for &o in objectives {
         let line = vec![(x, 36), (x + 56, 36)];
         put(root, &PathElement::new(line, colour(o).stroke_width(3)))?;
@@ -226,10 +263,21 @@ fn legend(root: &Page<'_>, objectives: &[Objective], centre: i32) -> Result<(), 
             Objective::Flat => "FLAT, weighted",
             Objective::Nuclear => "NUC, unweighted",
         };
-        text(root, label, (x + 68, 36), TEXT, INK, (HPos::Left, VPos::Center))?;
+        text(root, label, (x + 68, 36), TEXT, INK, anchor)?;
         x += 280;
     }
-    Ok(())
+    for k in 0..4 {
+        let dash = vec![(x + 16 * k, 36), (x + 16 * k + 9, 36)];
+        put(root, &PathElement::new(dash, GREY.stroke_width(2)))?;
+    }
+    text(
+        root,
+        "recovered below 10\u{207b}\u{2076}",
+        (x + 68, 36),
+        TEXT,
+        INK,
+        anchor,
+    )
 }
 
 fn describe<'t>(
