@@ -1,1 +1,32 @@
-//! benches
+//! Problems that the benchmarks share. Run them with `cargo bench -p flatmin-benches`.
+
+use flatmin::completion;
+use flatmin::core::Error;
+use flatmin::core::rng::{Role, Stream};
+use flatmin::sensing;
+
+/// Rank of every planted matrix.
+pub const RANK: usize = 2;
+
+fn streams(cell: usize) -> (Stream, Stream) {
+    let stream = |role| Stream::new(0, "bench", cell as u64, 0, role);
+    (stream(Role::Truth), stream(Role::Measurements))
+}
+
+/// `m` Gaussian measurements of a `d x d` matrix.
+///
+/// # Errors
+/// When a size is zero.
+pub fn sensing(d: usize, m: usize) -> Result<sensing::Planted, Error> {
+    let (mut truth, mut measurements) = streams(d);
+    sensing::Planted::gaussian(d, d, RANK, m, &mut truth, &mut measurements)
+}
+
+/// Entries of a `d x d` matrix, each seen with probability `p`.
+///
+/// # Errors
+/// When `d` is zero, `p` is no probability, or nothing was seen.
+pub fn completion(d: usize, p: f64) -> Result<completion::Planted, Error> {
+    let (mut truth, mut sampling) = streams(d);
+    completion::Planted::bernoulli(d, d, RANK, p, &mut truth, &mut sampling)
+}

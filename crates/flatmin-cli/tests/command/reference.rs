@@ -151,8 +151,10 @@ fn certified_optima_are_reached() {
     let text = std::fs::read_to_string(Path::new(FIXTURES).join("optima.json")).unwrap();
     let optima: Value = serde_json::from_str(&text).unwrap();
     let optima = optima.as_object().unwrap();
-    assert_eq!(optima.len(), 4);
-    for (name, optima) in optima {
+    let known = |o: &Value| o["model"] == "sensing" || o["model"] == "completion";
+    let instances: Vec<_> = optima.iter().filter(|(_, o)| known(o)).collect();
+    assert_eq!(instances.len(), 4);
+    for (name, optima) in instances {
         check(name, optima, "flat");
         check(name, optima, "nuclear");
     }

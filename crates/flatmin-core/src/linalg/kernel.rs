@@ -59,6 +59,76 @@ pub(crate) fn axpy_inline(factor: f64, a: &[f64], out: &mut [f64]) {
     }
 }
 
+/// Width of the vectors that [`measurement_gradient`] works in.
+const WIDTH: usize = 8;
+
+/// One measurement's part of the Gauss-Newton Jacobian, reading the measurement once:
+/// `left = A V` and `right = A^T U`, column-major.
+///
+/// `a` is row-major with rows as long as the columns of `v`; `v` is column-major, `u` row-major.
+#[inline(always)]
+pub(crate) fn measurement_gradient(
+    a: &[f64],
+    u: &[f64],
+    v: &[f64],
+    k: usize,
+    left: &mut [f64],
+    right: &mut [f64],
+) {
+    right.fill(0.0);
+    let mut first = 0;
+    while first < k {
+        first += match k - first {
+            1 => columns::<1>(a, u, v, k, first, left, right),
+            2 => columns::<2>(a, u, v, k, first, left, right),
+            3 => columns::<3>(a, u, v, k, first, left, right),
+            _ => columns::<4>(a, u, v, k, first, left, right),
+        };
+    }
+}
+
+/// Columns `first .. first + K` of [`measurement_gradient`]; returns `K`.
+#[inline(always)]
+fn columns<const K: usize>(
+    a: &[f64],
+    u: &[f64],
+    v: &[f64],
+    k: usize,
+    first: usize,
+    left: &mut [f64],
+    right: &mut [f64],
+) -> usize {
+    let (rows, cols) = (left.len() / k, right.len() / k);
+    let whole = cols - cols % WIDTH;
+    for (p, row) in a.chunks_exact(cols).enumerate() {
+        let weights: [f64; K] = std::array::from_fn(|j| u[p * k + first + j]);
+        let mut sums = [[0.0; WIDTH]; K];
+        for c in (0..whole).step_by(WIDTH) {
+            let x = &row[c..c + WIDTH];
+            for j in 0..K {
+                let start = (first + j) * cols + c;
+                let (v_j, right_j) =
+                    (&v[start..start + WIDTH], &mut right[start..start + WIDTH]);
+                for l in 0..WIDTH {
+                    sums[j][l] += x[l] * v_j[l];
+                    right_j[l] += weights[j] * x[l];
+                }
+            }
+        }
+        for j in 0..K {
+            let start = (first + j) * cols;
+            let s = sums[j];
+            let mut sum = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+            for c in whole..cols {
+                sum += row[c] * v[start + c];
+                right[start + c] += weights[j] * row[c];
+            }
+            left[(first + j) * rows + p] = sum;
+        }
+    }
+    K
+}
+
 /// `<a, b>`; the shorter length counts.
 ///
 /// ```

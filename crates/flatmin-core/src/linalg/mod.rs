@@ -4,6 +4,7 @@
 //! solves, and the bits of an answer must not depend on how many workers run.
 
 use crate::Error;
+use crate::rng::{Role, Stream};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::{cholesky, evd, matmul, qr, svd as svd_, triangular_solve};
@@ -33,6 +34,11 @@ pub fn multiply_par(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, 
 /// `out += lhs rhs`.
 pub fn accumulate(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
     matmul::matmul(out, Accum::Add, lhs, rhs, 1.0, Par::Seq);
+}
+
+/// `out -= lhs rhs`.
+pub fn subtract_product(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
+    matmul::matmul(out, Accum::Add, lhs, rhs, -1.0, Par::Seq);
 }
 
 /// Lower triangle of `out = lhs rhs` for a product known to be symmetric; the rest is untouched.
@@ -175,6 +181,51 @@ pub fn operator_norm(a: MatRef<'_, f64>) -> Result<f64, Error> {
         .first()
         .copied()
         .unwrap_or(0.0))
+}
+
+/// Whether `|A|_op < bound`, by one Cholesky factor of `bound^2 I - A^T A`.
+///
+/// ```
+/// let a = flatmin_core::Mat::from_fn(2, 2, |i, j| if i == j { 3.0 } else { 0.0 });
+/// assert!(flatmin_core::linalg::norm_below(a.as_ref(), 3.1));
+/// assert!(!flatmin_core::linalg::norm_below(a.as_ref(), 2.9));
+/// ```
+pub fn norm_below(a: MatRef<'_, f64>, bound: f64) -> bool {
+    // The smaller of A^T A and A A^T.
+    let a = if a.ncols() > a.nrows() { a.transpose() } else { a };
+    let n = a.ncols();
+    let mut gap = Mat::zeros(n, n);
+    multiply_lower(gap.as_mut(), a.transpose(), a);
+    for j in 0..n {
+        for i in j..n {
+            gap[(i, j)] = if i == j { bound * bound } else { 0.0 } - gap[(i, j)];
+        }
+    }
+    Cholesky::new(gap, Par::Seq).is_some()
+}
+
+/// Approximate leading `width` singular triplets, by subspace iteration from a fixed random start
+/// (Halko, Martinsson, Tropp, *Finding structure with randomness*, SIAM Review 53, 2011).
+///
+/// Exact when `width` reaches the smaller dimension; otherwise accurate for singular values that
+/// stand clear of the rest, which is what a starting point needs.
+///
+/// # Errors
+/// When a decomposition of order `width` does not converge, which finite input does not cause.
+pub fn leading_svd(a: MatRef<'_, f64>, width: usize, par: Par) -> Result<Svd, Error> {
+    let (rows, cols) = a.shape();
+    if 2 * width >= rows.min(cols) {
+        return svd(a, par);
+    }
+    let start = Stream::new(0, "leading singular vectors", rows as u64, cols as u64, Role::Probe)
+        .gaussian_matrix(cols, width);
+    let mut q = thin_qr(product(a, start.as_ref()).as_ref()).0;
+    for _ in 0..2 {
+        let p = thin_qr(product(a.transpose(), q.as_ref()).as_ref()).0;
+        q = thin_qr(product(a, p.as_ref()).as_ref()).0;
+    }
+    let core = svd(product(q.transpose(), a).as_ref(), par)?;
+    Ok(Svd { u: product(q.as_ref(), core.u.as_ref()), s: core.s, v: core.v })
 }
 
 /// Eigendecomposition of a symmetric matrix (its lower triangle is read), eigenvalues

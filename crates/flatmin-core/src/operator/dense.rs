@@ -3,7 +3,7 @@
 use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
 use crate::error::finite;
-use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
+use crate::linalg::kernel::{axpy_inline, dot_inline, measurement_gradient, vectorised};
 use crate::linalg::{self, product};
 use faer::{Mat, MatMut, MatRef};
 
@@ -231,10 +231,18 @@ impl LinearMap for DenseMap {
             cols,
             measurements,
         } = self.dims;
+        // Row p of all measurements of a block, one after the other, is column p of a panel.
         let mut left = Mat::zeros(rows, rows);
-        for i in 0..measurements {
-            let a = self.transposed(i);
-            linalg::accumulate_lower(left.as_mut(), a.transpose(), a);
+        let block = ((1 << 17) / self.size()).clamp(1, measurements);
+        for data in self.data.chunks(block * self.size()) {
+            let width = data.len() / self.size();
+            let mut panel = Mat::zeros(width * cols, rows);
+            for (i, a) in data.chunks_exact(self.size()).enumerate() {
+                for (p, row) in a.chunks_exact(cols).enumerate() {
+                    panel.col_as_slice_mut(p)[i * cols..(i + 1) * cols].copy_from_slice(row);
+                }
+            }
+            linalg::accumulate_lower(left.as_mut(), panel.transpose(), panel.as_ref());
         }
         linalg::symmetrise_from_lower(left.as_mut());
         // All rows of all measurements, one a column: one long product.
@@ -262,19 +270,9 @@ impl LinearMap for DenseMap {
             let width = data.len() / self.size();
             for (i, a) in data.chunks_exact(self.size()).enumerate() {
                 let (left, right) = gradients.col_as_slice_mut(i).split_at_mut(k * rows);
-                right.fill(0.0);
                 vectorised(
                     #[inline(always)]
-                    || {
-                        for (p, row) in a.chunks_exact(cols).enumerate() {
-                            for j in 0..k {
-                                let v_j = &v_columns[j * cols..(j + 1) * cols];
-                                left[j * rows + p] = dot_inline(row, v_j);
-                                let right_j = &mut right[j * cols..(j + 1) * cols];
-                                axpy_inline(u_rows[p * k + j], row, right_j);
-                            }
-                        }
-                    },
+                    || measurement_gradient(a, &u_rows, &v_columns, k, left, right),
                 );
             }
             let gradients = gradients.as_ref().subcols(0, width);

@@ -3,7 +3,7 @@
 use super::point::{Point, Tangent};
 use super::program::Observer;
 use super::recovery::Progress;
-use crate::linalg::{self, Par, Svd, norm};
+use crate::linalg::{self, Par, kernel::dot, norm};
 use crate::operator::LinearMap;
 use crate::{Error, Mat};
 use std::ops::ControlFlow;
@@ -39,22 +39,22 @@ impl Equality<'_> {
         rank * (dims.rows + dims.cols - rank.min(dims.rows + dims.cols))
     }
 
-    /// The bound of a dual vector.
-    pub(super) fn bound(&self, y: Vec<f64>) -> Result<Bound, Error> {
+    /// The bound of a dual vector, and the singular values of `B*(y)`.
+    pub(super) fn bound(&self, y: Vec<f64>) -> Result<(Bound, Vec<f64>), Error> {
         let w = self.map.adjoint_matrix(&y);
-        let svd = linalg::svd(w.as_ref(), self.par)?;
-        Ok(self.bound_with(y, svd))
+        let s = linalg::singular_values(w.as_ref(), self.par)?;
+        let largest = s.first().copied().unwrap_or(0.0);
+        Ok((self.bound_of(y, largest), s))
     }
 
-    /// The bound of `y`, given the decomposition of `B*(y)`.
-    pub(super) fn bound_with(&self, mut y: Vec<f64>, w: Svd) -> Bound {
+    /// The bound of `y`, given `|B*(y)|_op`.
+    pub(super) fn bound_of(&self, mut y: Vec<f64>, largest: f64) -> Bound {
         // Scaled by its operator norm any dual vector is feasible. The margin keeps it so under the
         // rounding errors of whoever checks it.
-        let largest = w.s.first().copied().unwrap_or(0.0);
         let scale = 1.0 / (largest * (1.0 + 1e-14)).max(1.0);
         y.iter_mut().for_each(|y| *y *= scale);
-        let lower = y.iter().zip(self.b).map(|(y, b)| y * b).sum();
-        Bound { y, lower, w }
+        let lower = dot(&y, self.b);
+        Bound { y, lower }
     }
 }
 
@@ -63,8 +63,6 @@ impl Equality<'_> {
 pub(super) struct Bound {
     pub(super) y: Vec<f64>,
     pub(super) lower: f64,
-    /// Decomposition of `B*(y)` before scaling.
-    pub(super) w: Svd,
 }
 
 /// The best answer so far: a point that fits the measurements, and a bound, found together or not.
@@ -106,26 +104,42 @@ impl Incumbent {
         }
     }
 
-    /// Moves `y` onto `P_T(B*(y)) = U V^T`, where `<b, y> = |Z|_*` exactly, and offers its bound;
-    /// returns the operator norm of `B*(y)`, below which the interpolating point is optimal when
-    /// it is 1. `None` without an interpolating point.
+    /// Moves `y` onto `P_T(B*(y)) = U V^T`, where `<b, y> = |Z|_*` exactly, and offers its bound,
+    /// which proves the interpolating point optimal when `|B*(y)|_op = 1`. Does nothing without
+    /// such a point.
     pub(super) fn sharpen(
         &mut self,
         problem: &Equality<'_>,
         y: &[f64],
-    ) -> Result<Option<(Vec<f64>, f64)>, Error> {
+    ) -> Result<(), Error> {
         let Some(tangent) = &self.tangent else {
-            return Ok(None);
+            return Ok(());
         };
         let y = tangent.meet(problem.map, y);
-        let rank = tangent.rank();
-        let bound = problem.bound(y.clone())?;
-        let largest = bound.w.s.first().copied().unwrap_or(0.0);
-        // Injective on the tangent space and strictly slack beyond it: no other matrix is as good.
-        let slack = bound.w.s.get(rank).is_none_or(|&next| next < 1.0 - 1e-6);
-        self.offer_bound(bound);
+        self.prove(problem, y)
+    }
+
+    /// Offers the bound of a `y` with `P_T(B*(y)) = U V^T`.
+    pub(super) fn prove(&mut self, problem: &Equality<'_>, y: Vec<f64>) -> Result<(), Error> {
+        let Some(tangent) = &self.tangent else { return Ok(()) };
+        let (u, v) = tangent.frames();
+        let w = problem.map.adjoint_matrix(&y);
+        // Beyond the tangent space the norm has room: with injectivity on it, no other matrix is
+        // as good.
+        let mut beyond = w.clone();
+        linalg::subtract_product(beyond.as_mut(), u.as_ref(), v.transpose());
+        let slack = linalg::norm_below(beyond.as_ref(), 1.0 - 1e-6);
+        // Most often the norm is one, up to rounding: one Cholesky factor shows it, a spectrum is
+        // not needed.
+        let margin = 1.0 + 4.0 * f64::EPSILON * (w.nrows() + w.ncols()) as f64;
+        let largest = if slack && linalg::norm_below(w.as_ref(), margin) {
+            margin
+        } else {
+            linalg::operator_norm(w.as_ref())?
+        };
+        self.offer_bound(problem.bound_of(y, largest));
         self.unique |= slack && self.gap() <= problem.tolerance;
-        Ok(Some((y, largest)))
+        Ok(())
     }
 
     /// Relative duality gap; infinite without a feasible point and a bound.

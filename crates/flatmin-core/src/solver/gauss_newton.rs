@@ -17,6 +17,9 @@ const INTERPOLATES: f64 = 1e-14;
 /// Ranks tried before the convex road is taken.
 const RANKS_TRIED: usize = 5;
 
+/// Ratio of successive singular values that sets signal apart from the bulk.
+const CLEAR_GAP: f64 = 1.25;
+
 /// Largest order of a normal matrix that is formed and factored.
 const LARGEST_TANGENT: usize = 4000;
 
@@ -140,7 +143,8 @@ pub(super) fn search(
         Some(point) => point,
         None => {
             let back = problem.map.adjoint_matrix(problem.b);
-            let spectrum = linalg::svd(back.as_ref(), problem.par)?;
+            let width = rank.unwrap_or(0).max(4) + 8;
+            let spectrum = linalg::leading_svd(back.as_ref(), width, problem.par)?;
             let guess = rank.unwrap_or_else(|| spectral_rank(&spectrum.s, identifiable));
             let mut point = Point::leading(spectrum, guess.clamp(1, short));
             point.s.fill(0.0);
@@ -172,12 +176,14 @@ pub(super) fn search(
     Ok(())
 }
 
-/// Rank before the widest relative gap of a spectrum, among the admissible ranks.
+/// Rank at the last clear gap of a spectrum, or else at its widest: too large a guess is trimmed
+/// later, too small a one costs another start.
 fn spectral_rank(s: &[f64], admissible: impl Fn(usize) -> bool) -> usize {
     let ratio = |r: usize| s[r - 1] / s[r].max(f64::MIN_POSITIVE);
-    (1..=s.len() / 2)
-        .filter(|&r| admissible(r))
-        .max_by(|&a, &b| ratio(a).total_cmp(&ratio(b)))
+    let ranks = || (1..=s.len() / 2).filter(|&r| admissible(r));
+    ranks()
+        .rfind(|&r| ratio(r) > CLEAR_GAP)
+        .or_else(|| ranks().max_by(|&a, &b| ratio(a).total_cmp(&ratio(b))))
         .unwrap_or(1)
 }
 
@@ -204,7 +210,10 @@ fn settle(
         None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v, problem.par),
     };
     incumbent.offer_point(arrival.point, arrival.infeasibility);
-    incumbent.tangent = tangent;
-    incumbent.sharpen(problem, &vec![0.0; problem.b.len()])?;
+    if let Some(tangent) = tangent {
+        let y = tangent.least_norm_dual(problem.map);
+        incumbent.tangent = Some(tangent);
+        incumbent.prove(problem, y)?;
+    }
     Ok(())
 }

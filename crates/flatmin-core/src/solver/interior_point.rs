@@ -149,13 +149,13 @@ fn finish(
     }
     let infeasible = infeasibility(problem, &z);
     let svd = linalg::svd(z.as_ref(), problem.par)?;
-    let bound = problem.bound(y)?;
+    let (bound, w) = problem.bound(y)?;
     // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
     let largest = svd.s.first().copied().unwrap_or(0.0);
     let rank = svd
         .s
         .iter()
-        .zip(&bound.w.s)
+        .zip(&w)
         .take_while(|(s, w)| **s > largest * (1.0 - **w))
         .count();
     let y = bound.y.clone();

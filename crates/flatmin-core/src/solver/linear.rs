@@ -74,7 +74,7 @@ pub(super) fn determined(
         let sign = product(point.u.as_ref(), point.v.transpose());
         let mut y = vec![0.0; dims.measurements];
         problem.map.apply(solve(sign.as_ref()).as_ref(), &mut y);
-        incumbent.offer_bound(problem.bound(y)?);
+        incumbent.offer_bound(problem.bound(y)?.0);
         incumbent.unique = true;
     }
     incumbent.offer_point(point, infeasibility);

@@ -14,6 +14,7 @@ mod point;
 mod polish;
 mod program;
 mod recovery;
+mod repair;
 mod splitting;
 
 pub use program::{Objective, Program};
@@ -243,8 +244,15 @@ fn travel(
         large(problem, incumbent, monitor)?;
         return Ok(outcome);
     }
+    if let Some(diagonal) = problem.map.diagonal_gram(&vec![1.0; dims.rows], &vec![1.0; dims.cols]) {
+        let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
+        repair::repair(problem, &inverse, incumbent, monitor)?;
+        if done(incumbent, monitor) { return Ok(outcome); }
+    }
     let gram = linear::measurement_gram(problem.map);
     if let Some(kernel) = linear::definite(gram.clone(), problem.par) {
+        repair::repair(problem, &|y: &mut [f64]| kernel.solve_vector(y), incumbent, monitor)?;
+        if done(incumbent, monitor) { return Ok(outcome); }
         let z0 = linear::least_norm(problem, &kernel);
         interior_point::interior_point(problem, z0, &kernel, incumbent, monitor)?;
         if !done(incumbent, monitor) {

@@ -179,8 +179,19 @@ impl Tangent {
         out
     }
 
-    pub(super) fn rank(&self) -> usize {
+    /// Frames `U` and `V` of the point.
+    pub(super) fn frames(&self) -> (&Mat<f64>, &Mat<f64>) {
+        (&self.u, &self.v)
+    }
+
+    fn rank(&self) -> usize {
         self.u.ncols()
+    }
+
+    /// The vector of least norm among those with `P_T(B*(y)) = U V^T`.
+    pub(super) fn least_norm_dual(&self, map: &dyn LinearMap) -> Vec<f64> {
+        let (lt, rt) = self.solve(self.u.as_ref(), self.v.as_ref());
+        self.apply(map, &lt, &rt)
     }
 
     /// The vector nearest to `y` among those with `P_T(B*(y)) = U V^T`.

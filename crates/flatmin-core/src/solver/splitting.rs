@@ -232,6 +232,6 @@ fn certify(
     let point = Point::truncate(z.as_ref(), z.nrows().min(z.ncols()), problem.par)?;
     let infeasibility = problem.infeasibility(&point);
     incumbent.offer_point(point, infeasibility);
-    incumbent.offer_bound(problem.bound(at.y.clone())?);
+    incumbent.offer_bound(problem.bound(at.y.clone())?.0);
     Ok(())
 }

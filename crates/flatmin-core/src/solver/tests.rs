@@ -18,7 +18,7 @@ fn sensing(
     m: usize,
     seed: u64,
 ) -> (DenseMap, Vec<f64>, Mat<f64>) {
-    let truth = low_rank(d1, d2, rank, &mut stream(seed, Role::Truth));
+    let truth = low_rank(d1, d2, rank, &mut stream(seed, Role::Truth)).unwrap();
     let data = stream(seed, Role::Measurements).gaussian_vector(d1 * d2 * m);
     let map = DenseMap::new(d1, d2, data).unwrap();
     let mut b = vec![0.0; m];
@@ -33,7 +33,7 @@ fn completion(
     p: f64,
     seed: u64,
 ) -> (Entries, Vec<f64>, Mat<f64>) {
-    let truth = low_rank(d1, d2, rank, &mut stream(seed, Role::Truth));
+    let truth = low_rank(d1, d2, rank, &mut stream(seed, Role::Truth)).unwrap();
     let mut sampling = stream(seed, Role::Measurements);
     let (i, j): (Vec<usize>, Vec<usize>) = (0..d1)
         .flat_map(|i| (0..d2).map(move |j| (i, j)))

@@ -1,0 +1,64 @@
+//! Whole certified solves of planted problems of rank two: data in memory to proved answer, on one
+//! thread, well above the transition and at it.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
+use flatmin::core::theory::{degrees_of_freedom, statistical_dimension};
+use flatmin::prelude::*;
+use flatmin_benches::RANK;
+use std::time::Duration;
+
+/// Times both programs of a problem; how the solve ends stands in the name.
+fn both<'a>(c: &mut Criterion, name: &str, program: impl Fn(Objective) -> Program<'a>) {
+    let mut group = c.benchmark_group(name);
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group
+        .warm_up_time(Duration::from_millis(1))
+        .measurement_time(Duration::from_secs(1));
+    for objective in [Objective::Flat, Objective::Nuclear] {
+        let status = program(objective).solve().unwrap().status;
+        group.bench_function(BenchmarkId::new(objective.to_string(), status), |b| {
+            b.iter(|| program(objective).solve().unwrap());
+        });
+    }
+    group.finish();
+}
+
+fn sensing(c: &mut Criterion) {
+    for d in [20, 40, 60] {
+        let above = 4 * degrees_of_freedom(d, d, RANK);
+        let transition = statistical_dimension(d, d, RANK).round() as usize;
+        for (place, m) in [("above", above), ("transition", transition)] {
+            let problem = flatmin_benches::sensing(d, m).unwrap().problem;
+            both(
+                c,
+                &format!("sensing d={d} m={m} ({place})"),
+                |objective| match objective {
+                    Objective::Flat => problem.flat(),
+                    Objective::Nuclear => problem.nuclear(),
+                },
+            );
+        }
+    }
+}
+
+/// The probabilities are those at which about every draw, and about half of the draws, recover.
+fn completion(c: &mut Criterion) {
+    for (d, above, transition) in [(40, 0.6, 0.35), (100, 0.3, 0.17)] {
+        for (place, p) in [("above", above), ("transition", transition)] {
+            let problem = flatmin_benches::completion(d, p).unwrap().problem;
+            both(
+                c,
+                &format!("completion d={d} p={p} ({place})"),
+                |objective| match objective {
+                    Objective::Flat => problem.flat(),
+                    Objective::Nuclear => problem.nuclear(),
+                },
+            );
+        }
+    }
+}
+
+criterion_group!(benches, sensing, completion);
+criterion_main!(benches);
