@@ -162,6 +162,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     })
 }
 
+/// First-order rounds after an interior-point method that stalled.
+const LAST_ROUNDS: usize = 300;
+
 /// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
 const LARGEST_CONE: usize = 700;
 
@@ -175,7 +178,7 @@ fn large(
     let (ones1, ones2) = (vec![1.0; dims.rows], vec![1.0; dims.cols]);
     if let Some(diagonal) = problem.map.diagonal_gram(&ones1, &ones2) {
         let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
-        return splitting::splitting(problem, &inverse, incumbent, monitor);
+        return splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor);
     }
     let kernel = if dims.measurements <= LARGEST_SYSTEM {
         linear::definite(linear::measurement_gram(problem.map), problem.par)
@@ -183,7 +186,13 @@ fn large(
         None
     };
     if let Some(kernel) = kernel {
-        return splitting::splitting(problem, &|y| kernel.solve_vector(y), incumbent, monitor);
+        return splitting::splitting(
+            problem,
+            &|y| kernel.solve_vector(y),
+            usize::MAX,
+            incumbent,
+            monitor,
+        );
     }
     let inverse = |y: &mut [f64]| {
         let solution = linear::conjugate_gradients(y, 1e-12, 1000, |x, out| {
@@ -193,7 +202,7 @@ fn large(
         });
         y.copy_from_slice(&solution);
     };
-    splitting::splitting(problem, &inverse, incumbent, monitor)
+    splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor)
 }
 
 /// Number of singular values above [`RANK_FLOOR`] of the largest.
@@ -258,7 +267,7 @@ fn travel(
         if !done(incumbent, monitor) {
             // Degenerate to the limits of the Schur complement: first-order rounds go on from here.
             let inverse = |y: &mut [f64]| kernel.solve_vector(y);
-            splitting::splitting(problem, &inverse, incumbent, monitor)?;
+            splitting::splitting(problem, &inverse, LAST_ROUNDS, incumbent, monitor)?;
         }
         return Ok(outcome);
     }
