@@ -126,6 +126,7 @@ fn y_ticks(axis: Axis, levels: &[f64]) -> Vec<(f64, String)> {
     };
     // Of the ways to thin them out, the one with the shortest labels: round numbers.
     (0..stride)
+        .rev()
         .map(|from| {
             levels
                 .iter()
