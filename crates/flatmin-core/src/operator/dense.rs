@@ -4,7 +4,7 @@ use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
 use crate::error::finite;
 use crate::linalg::kernel::{axpy_inline, dot_inline, measurement_gradient, vectorised};
-use crate::linalg::{self, product};
+use crate::linalg;
 use faer::{Mat, MatMut, MatRef};
 
 /// Measurement matrices whose squares would leave double precision are refused.
@@ -42,7 +42,7 @@ impl DenseMap {
                 measurements: 1,
             })?;
         }
-        if size == 0 || data.len() % size != 0 {
+        if size == 0 || !data.len().is_multiple_of(size) {
             return Err(Error::Shape {
                 what: "measurements",
                 expected: format!("a multiple of {rows} x {cols} entries"),
@@ -149,12 +149,6 @@ impl DenseMap {
             flat.extend(x.row(i).iter());
         }
         flat
-    }
-
-    /// Measurement `i`, transposed: the row-major block read as a column-major `d2 x d1` matrix.
-    fn transposed(&self, i: usize) -> MatRef<'_, f64> {
-        let block = &self.data[i * self.size()..(i + 1) * self.size()];
-        MatRef::from_column_major_slice(block, self.dims.cols, self.dims.rows)
     }
 
     /// The whole array as a column-major `d1 d2 x m` matrix, one measurement a column.

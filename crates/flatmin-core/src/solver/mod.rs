@@ -2,9 +2,10 @@
 //!
 //! Both are `min |Z|_*  s.t.  B(Z) = b` after the change of variables `X = P1 Z P2^T`
 //! (`P_i = D_i^{-1}` for FLAT, `I` for NUC, on the directions that the measurements see). The fast
-//! road ([`gauss_newton`]) guesses a rank and proves the answer afterwards; what it cannot prove
-//! goes to the convex road ([`interior_point`]). Whatever the road, the answer carries a dual
-//! vector `y` with `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
+//! road, Gauss-Newton on matrices of one rank, guesses a rank and proves the answer afterwards. What
+//! it cannot prove goes to the convex road: an interior-point method, or a splitting method where
+//! that is too large. Whatever the road, the answer carries a dual vector `y` with
+//! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
 
 mod equality;
 mod gauss_newton;
@@ -331,14 +332,14 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
             });
         }
     }
-    if let Some((l, r)) = &program.warm_start {
-        if l.nrows() != dims.rows || r.nrows() != dims.cols {
-            return Err(Error::Shape {
-                what: "the warm start",
-                expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
-                got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
-            });
-        }
+    if let Some((l, r)) = &program.warm_start
+        && (l.nrows() != dims.rows || r.nrows() != dims.cols)
+    {
+        return Err(Error::Shape {
+            what: "the warm start",
+            expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
+            got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
+        });
     }
     Ok(())
 }
