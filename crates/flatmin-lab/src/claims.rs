@@ -101,7 +101,7 @@ fn flat_nearly_matches(statement: &'static str, table: &Table<'_>) -> Claim {
         }
     }
     let measured = match worst {
-        None => "no size has both 50% points on this grid".to_owned(),
+        None => "No size has both 50% points on this grid".to_owned(),
         Some((0.0, ..)) => format!(
             "{decided} of {} sizes have both 50% points on the grid; FLAT's and NUC's coincide on \
              all of them",
@@ -155,7 +155,7 @@ fn statistical_dimension_is_the_half_line(table: &Table<'_>) -> Claim {
         _ => Verdict::DidNotHold,
     };
     let measured = if parts.is_empty() {
-        "no size has NUC's 50% point on this grid".to_owned()
+        "No size has NUC's 50% point on this grid".to_owned()
     } else {
         format!(
             "50% points of NUC against the statistical dimension: {}",
@@ -270,7 +270,7 @@ fn flat_wins_when_uneven(records: &[&Record]) -> Claim {
                     of least nuclear norm do not.",
         source: WEIGHTED,
         measured: format!(
-            "of {all} uneven draws, {flat_only} are recovered by FLAT only and {nuclear_only} by \
+            "Of {all} uneven draws, {flat_only} are recovered by FLAT only and {nuclear_only} by \
              NUC only (sign test: p = {p_value:.1e}){neither}"
         ),
         verdict,

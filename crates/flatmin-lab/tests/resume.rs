@@ -1,34 +1,26 @@
-//! A run may be killed at any moment, and may use any number of workers: the bytes are the same.
+//! A run may stop at any moment, and may use any number of workers: the bytes are the same.
+//!
+//! Nothing here starts a process: a child shares the locks of its parent until it runs its program.
+
+mod outputs;
 
 use flatmin::core::rng::{Role, Stream};
 use flatmin_lab::args::Options;
 use flatmin_lab::progress::Progress;
 use flatmin_lab::record::{Record, Timed};
 use flatmin_lab::reproduce::{Finished, reproduce};
-use flatmin_lab::runner::Draw;
+use flatmin_lab::runner::{Draw, OutDir, Settings, run};
 use flatmin_lab::spec::Scale;
-use flatmin_lab::{Error, trial};
-use std::collections::BTreeMap;
+use flatmin_lab::{Error, spec_file, trial};
+use outputs::{results, scratch};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 const SMALL: &str = "name = 'small'\nmodel = 'sensing'\nd = [8, 9]\nrank = 2\nm = [30, 50]\n\
                      trials = 2\n";
-
-/// An empty directory of this test.
-fn scratch(name: &str) -> Result<PathBuf, std::io::Error> {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if dir.exists() {
-        fs::remove_dir_all(&dir)?;
-    }
-    fs::create_dir_all(&dir)?;
-    Ok(dir)
-}
 
 fn options(dir: &Path, spec: &Path, jobs: usize) -> Options {
     Options {
@@ -68,28 +60,6 @@ fn pretend(options: &Options) -> Result<(Finished, usize), Error> {
     Ok((finished, calls.into_inner()))
 }
 
-/// All files that must not depend on how the run went.
-fn results(dir: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>, std::io::Error> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let name = path.strip_prefix(dir).unwrap_or(&path).to_owned();
-            let changing = ["journal", "timings.csv", "report/timings.js"];
-            if changing.iter().any(|c| name == Path::new(c)) {
-                continue;
-            }
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.insert(name, fs::read(path)?);
-            }
-        }
-    }
-    Ok(files)
-}
-
 #[test]
 fn a_journal_cut_at_any_byte_ends_in_the_same_bytes() -> Outcome {
     let dir = scratch("cut")?;
@@ -105,19 +75,46 @@ fn a_journal_cut_at_any_byte_ends_in_the_same_bytes() -> Outcome {
     let journal = fs::read(whole.join("journal/small.csv"))?;
     let lines_before = |cut: usize| journal[..cut].iter().filter(|&&b| b == b'\n').count();
 
+    // The records at every byte; figures and report, which are made from them, where lines end.
     let again = dir.join("again");
     pretend(&options(&again, &spec, 1))?;
+    let sweep = spec_file::read(&spec)?;
+    let settings = Settings {
+        seed: 3,
+        jobs: 2,
+        dir: again.clone(),
+        scale: sweep.id.clone(),
+    };
+    let rows = |dir: &OutDir| -> Result<Vec<Record>, Error> {
+        let rows = dir.rows(&sweep)?.unwrap_or_default();
+        Ok(rows.into_iter().map(|row| row.record).collect())
+    };
+    let records = rows(&OutDir::open(
+        &settings,
+        std::slice::from_ref(&sweep),
+        false,
+    )?)?;
+    assert_eq!(records.len(), 8);
     for cut in 0..=journal.len() {
         fs::write(again.join("journal/small.csv"), &journal[..cut])?;
-        let (finished, calls) = pretend(&options(&again, &spec, 2))?;
         // One line of header, then two lines a draw.
         let kept = lines_before(cut).saturating_sub(1) / 2;
-        assert_eq!(
-            (finished.tally.resumed, calls),
-            (kept, 4 - kept),
-            "cut at {cut}"
-        );
-        assert_eq!(results(&again)?, expected, "cut at {cut}");
+        let near_a_line_end =
+            (cut.saturating_sub(1)..(cut + 2).min(journal.len())).any(|k| journal[k] == b'\n');
+        let (resumed, calls) = if near_a_line_end {
+            let (finished, calls) = pretend(&options(&again, &spec, 2))?;
+            assert_eq!(results(&again)?, expected, "cut at {cut}");
+            (finished.tally.resumed, calls)
+        } else {
+            let calls = AtomicUsize::new(0);
+            let out = OutDir::open(&settings, std::slice::from_ref(&sweep), false)?;
+            let trial = |draw: &Draw<'_>| fake(draw, &calls);
+            let sweeps = std::slice::from_ref(&sweep);
+            let tally = run(&out, &settings, sweeps, &trial, &Progress::silent())?;
+            assert_eq!(rows(&out)?, records, "cut at {cut}");
+            (tally.resumed, calls.into_inner())
+        };
+        assert_eq!((resumed, calls), (kept, 4 - kept), "cut at {cut}");
     }
     // Nothing is left to do.
     assert_eq!(pretend(&options(&again, &spec, 2))?.1, 0);
@@ -215,81 +212,5 @@ fn a_directory_serves_one_run_at_a_time() -> Outcome {
     };
     reproduce(&options(&out, &spec, 1), &nested, &Progress::silent())?;
     assert_eq!(calls.into_inner(), 8);
-    Ok(())
-}
-
-/// The command itself, killed with no chance to clean up.
-#[test]
-fn a_killed_process_is_taken_up_where_it_stopped() -> Outcome {
-    let dir = scratch("killed")?;
-    let spec = dir.join("spec.toml");
-    let text = "name = 'small'\nmodel = 'sensing'\nd = 14\nrank = 2\nm = [60, 80, 100]\n\
-                trials = 12\n";
-    fs::write(&spec, text)?;
-    let command = |out: &Path| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flatmin-lab"));
-        command
-            .arg("--spec")
-            .arg(&spec)
-            .arg("--out")
-            .arg(out)
-            .args(["--jobs", "2"]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    };
-    let whole = dir.join("whole");
-    assert!(command(&whole).status()?.success());
-
-    let killed = dir.join("killed");
-    let journal = killed.join("journal/small.csv");
-    let lines = || fs::read(&journal).map_or(0, |b| b.iter().filter(|&&b| b == b'\n').count());
-    let started = Instant::now();
-    let mut child = command(&killed).spawn()?;
-    while lines() < 5 && started.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill()?;
-    child.wait()?;
-    assert!(
-        !killed.join("records/small.csv").exists(),
-        "it was too fast to be killed"
-    );
-
-    let done = (lines() - 1) / 2;
-    let output = command(&killed).output()?;
-    assert!(output.status.success());
-    let said = String::from_utf8(output.stdout)?;
-    let expected = format!("{} draws solved in", 36 - done);
-    assert!(
-        said.contains(&expected) && done >= 2,
-        "'{expected}' is not in '{said}'"
-    );
-    assert_eq!(results(&killed)?, results(&whole)?);
-    Ok(())
-}
-
-#[test]
-fn bad_usage_and_bad_sweeps_exit_with_two() -> Outcome {
-    let dir = scratch("usage")?;
-    let spec = dir.join("spec.toml");
-    fs::write(&spec, SMALL.replace("rank", "rnak"))?;
-    let spec = spec.to_string_lossy().into_owned();
-    for (words, part) in [
-        (vec!["fig9"], "fig3-sensing, fig3-completion, nonuniform"),
-        (vec!["--jobs", "none"], "--jobs must be"),
-        (vec!["--spec", spec.as_str()], "unknown field `rnak`"),
-    ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_flatmin-lab"))
-            .args(&words)
-            .output()?;
-        let said = String::from_utf8(output.stderr)?;
-        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
-        assert!(said.contains(part), "'{part}' is not in '{said}'");
-    }
-    let list = Command::new(env!("CARGO_BIN_EXE_flatmin-lab"))
-        .arg("--list")
-        .output()?;
-    assert!(list.status.success());
-    assert!(String::from_utf8(list.stdout)?.contains("must show"));
     Ok(())
 }

@@ -199,11 +199,11 @@ impl Whitening {
             Gram::Dense(g) => {
                 let (values, q) = linalg::symmetric_eigen(g.as_ref(), Par::Seq)?;
                 let kept: Vec<usize> = (0..values.len()).filter(|&j| seen(values[j])).collect();
-                Ok(Whitening::Dense(Mat::from_fn(
-                    q.nrows(),
-                    kept.len(),
-                    |i, j| q[(i, kept[j])] * weight(values[kept[j]]),
-                )))
+                let mut p =
+                    Mat::from_fn(q.nrows(), kept.len(), |i, j| q[(i, kept[j])] * weight(values[kept[j]]));
+                // Rows that no measurement sees are zero exactly, not up to rounding.
+                unseen(gram).into_iter().for_each(|i| p.row_mut(i).fill(0.0));
+                Ok(Whitening::Dense(p))
             }
         }
     }

@@ -128,6 +128,11 @@ pub struct Svd {
 }
 
 /// Thin singular value decomposition.
+///
+/// Entries far below `1e-150` lose accuracy: callers bring their matrices to a sane scale first.
+///
+/// # Errors
+/// When it does not converge, as for input that is not finite.
 pub fn svd(a: MatRef<'_, f64>, par: Par) -> Result<Svd, Error> {
     let (rows, cols) = a.shape();
     let n = rows.min(cols);

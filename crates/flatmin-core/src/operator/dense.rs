@@ -4,7 +4,7 @@ use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
 use crate::error::finite;
 use crate::linalg::kernel::{axpy_inline, dot_inline, measurement_gradient, vectorised};
-use crate::linalg::{self, product};
+use crate::linalg;
 use faer::{Mat, MatMut, MatRef};
 
 /// Measurement matrices whose squares would leave double precision are refused.
@@ -42,7 +42,7 @@ impl DenseMap {
                 measurements: 1,
             })?;
         }
-        if size == 0 || data.len() % size != 0 {
+        if size == 0 || !data.len().is_multiple_of(size) {
             return Err(Error::Shape {
                 what: "measurements",
                 expected: format!("a multiple of {rows} x {cols} entries"),
@@ -149,12 +149,6 @@ impl DenseMap {
             flat.extend(x.row(i).iter());
         }
         flat
-    }
-
-    /// Measurement `i`, transposed: the row-major block read as a column-major `d2 x d1` matrix.
-    fn transposed(&self, i: usize) -> MatRef<'_, f64> {
-        let block = &self.data[i * self.size()..(i + 1) * self.size()];
-        MatRef::from_column_major_slice(block, self.dims.cols, self.dims.rows)
     }
 
     /// The whole array as a column-major `d1 d2 x m` matrix, one measurement a column.
@@ -296,22 +290,28 @@ impl LinearMap for DenseMap {
             cols,
             measurements: m,
         } = self.dims;
-        // In blocks of measurements, so that the images stay within a few megabytes.
-        let block = ((1 << 19) / self.size()).clamp(1, m);
+        // In blocks of measurements, so that the images stay within a few megabytes. In transposed
+        // storage, T = A^T, an image is (W1 A W2 + W12 A^T W12)^T = (W2 T) W1 + ((W12 T) W12)^T,
+        // and the inner products of a whole block are one product with its stacked columns.
+        let block = ((1 << 18) / self.size()).clamp(1, m);
         let mut images = Mat::zeros(self.size(), block);
-        let mut half = Mat::zeros(cols, rows);
+        let mut half = Mat::zeros(cols, rows * block);
+        let mut other = Mat::zeros(rows, rows * block);
         for start in (0..m).step_by(block) {
             let width = block.min(m - start);
+            let data = &self.data[start * self.size()..(start + width) * self.size()];
+            let stacked = MatRef::from_column_major_slice(data, cols, rows * width);
+            linalg::multiply(half.as_mut().subcols_mut(0, rows * width), w2, stacked);
+            if let Some(w12) = w12 {
+                linalg::multiply(other.as_mut().subcols_mut(0, rows * width), w12, stacked);
+            }
             for j in 0..width {
-                // In transposed storage: (W1 A W2 + W12 A^T W12)^T = W2 A^T W1 + W12^T A W12^T.
-                let a = self.transposed(start + j);
-                let mut image =
-                    MatMut::from_column_major_slice_mut(images.col_as_slice_mut(j), cols, rows);
-                linalg::multiply(half.as_mut(), w2, a);
-                linalg::multiply(image.as_mut(), half.as_ref(), w1);
+                let image = images.col_as_slice_mut(j);
+                let mut image = MatMut::from_column_major_slice_mut(image, cols, rows);
+                linalg::multiply(image.as_mut(), half.as_ref().subcols(j * rows, rows), w1);
                 if let Some(w12) = w12 {
-                    let other = product(w12.transpose(), a.transpose());
-                    linalg::accumulate(image, other.as_ref(), w12.transpose());
+                    let other = other.as_ref().subcols(j * rows, rows);
+                    linalg::accumulate(image, w12.transpose(), other.transpose());
                 }
             }
             // Columns start.. of the lower triangle.

@@ -21,7 +21,7 @@ const RANKS_TRIED: usize = 5;
 const CLEAR_GAP: f64 = 1.25;
 
 /// Largest order of a normal matrix that is formed and factored.
-const LARGEST_TANGENT: usize = 4000;
+pub(super) const LARGEST_TANGENT: usize = 4000;
 
 /// A point with its residual and the back-projections that a step needs.
 struct Evaluated {
@@ -85,7 +85,7 @@ pub(super) fn gauss_newton(
         ) {
             break;
         }
-        let Some(here) = Tangent::new(problem.map, &at.point.u, &at.point.v, problem.par) else {
+        let Some(here) = Tangent::new(problem.map, &at.point.u, &at.point.v, 0.0, problem.par) else {
             break;
         };
         let (lt, rt) = here.solve(at.left.as_ref(), at.right.as_ref());
@@ -207,7 +207,7 @@ fn settle(
     };
     let tangent = match arrival.tangent {
         Some(tangent) => Some(tangent),
-        None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v, problem.par),
+        None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v,  0.0, problem.par),
     };
     incumbent.offer_point(arrival.point, arrival.infeasibility);
     if let Some(tangent) = tangent {

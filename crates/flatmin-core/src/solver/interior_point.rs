@@ -31,8 +31,11 @@ use crate::{Error, Mat};
 /// Fraction of the way to the boundary that a step may go.
 const TO_BOUNDARY: f64 = 0.98;
 
-/// Refinements of a step's linear system.
-const REFINEMENTS: usize = 20;
+/// Relative residual at which a step's linear system counts as solved.
+const SOLVED: f64 = 1e-15;
+
+/// Refinements without progress after which a system counts as solved as well as it can be.
+const PATIENCE: usize = 6;
 
 /// Runs the method from the feasible point `z0` (with `kernel` the Cholesky factor of `B B*`).
 pub(super) fn interior_point(
@@ -297,16 +300,16 @@ fn direction(
 /// Conjugate gradients on the operator itself, preconditioned by the factored system, from the
 /// factored system's own answer.
 fn refine(rhs: &[f64], x: &mut [f64], system: &Cholesky, image: impl Fn(&[f64]) -> Vec<f64>) {
-    let enough = 1e-15 * norm(rhs);
     let mut r: Vec<f64> = rhs.iter().zip(image(x)).map(|(b, i)| b - i).collect();
     let mut s = r.clone();
     system.solve_vector(&mut s);
     let mut p = s.clone();
     let mut rho = dot(&r, &s);
-    for _ in 0..REFINEMENTS {
-        if norm(&r) <= enough || rho <= 0.0 {
-            break;
-        }
+    let enough = SOLVED * norm(rhs);
+    let mut least = norm(&r);
+    let mut since = 0;
+    // Residuals of conjugate gradients may rise for a while; rounding has won when they stay up.
+    while least > enough && rho > 0.0 && since < PATIENCE {
         let q = image(&p);
         let step = rho / dot(&p, &q);
         x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
@@ -314,10 +317,11 @@ fn refine(rhs: &[f64], x: &mut [f64], system: &Cholesky, image: impl Fn(&[f64]) 
         s.copy_from_slice(&r);
         system.solve_vector(&mut s);
         let next = dot(&r, &s);
-        p.iter_mut()
-            .zip(&s)
-            .for_each(|(p, s)| *p = s + next / rho * *p);
+        p.iter_mut().zip(&s).for_each(|(p, s)| *p = s + next / rho * *p);
         rho = next;
+        let size = norm(&r);
+        since = if size < 0.9 * least { 0 } else { since + 1 };
+        least = least.min(size);
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Both are `min |Z|_*  s.t.  B(Z) = b` after the change of variables `X = P1 Z P2^T`
 //! (`P_i = D_i^{-1}` for FLAT, `I` for NUC, on the directions that the measurements see). The fast
-//! road ([`gauss_newton`]) guesses a rank and proves the answer afterwards; what it cannot prove
-//! goes to the convex road ([`interior_point`]). Whatever the road, the answer carries a dual
-//! vector `y` with `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
+//! road, Gauss-Newton on matrices of one rank, guesses a rank and proves the answer afterwards. What
+//! it cannot prove goes to the convex road: an interior-point method, or a splitting method where
+//! that is too large. Whatever the road, the answer carries a dual vector `y` with
+//! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
 
 mod equality;
 mod gauss_newton;
@@ -162,6 +163,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     })
 }
 
+/// First-order rounds after an interior-point method that stalled.
+const LAST_ROUNDS: usize = 300;
+
 /// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
 const LARGEST_CONE: usize = 700;
 
@@ -175,7 +179,7 @@ fn large(
     let (ones1, ones2) = (vec![1.0; dims.rows], vec![1.0; dims.cols]);
     if let Some(diagonal) = problem.map.diagonal_gram(&ones1, &ones2) {
         let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
-        return splitting::splitting(problem, &inverse, incumbent, monitor);
+        return splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor);
     }
     let kernel = if dims.measurements <= LARGEST_SYSTEM {
         linear::definite(linear::measurement_gram(problem.map), problem.par)
@@ -183,7 +187,13 @@ fn large(
         None
     };
     if let Some(kernel) = kernel {
-        return splitting::splitting(problem, &|y| kernel.solve_vector(y), incumbent, monitor);
+        return splitting::splitting(
+            problem,
+            &|y| kernel.solve_vector(y),
+            usize::MAX,
+            incumbent,
+            monitor,
+        );
     }
     let inverse = |y: &mut [f64]| {
         let solution = linear::conjugate_gradients(y, 1e-12, 1000, |x, out| {
@@ -193,7 +203,7 @@ fn large(
         });
         y.copy_from_slice(&solution);
     };
-    splitting::splitting(problem, &inverse, incumbent, monitor)
+    splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor)
 }
 
 /// Number of singular values above [`RANK_FLOOR`] of the largest.
@@ -258,7 +268,7 @@ fn travel(
         if !done(incumbent, monitor) {
             // Degenerate to the limits of the Schur complement: first-order rounds go on from here.
             let inverse = |y: &mut [f64]| kernel.solve_vector(y);
-            splitting::splitting(problem, &inverse, incumbent, monitor)?;
+            splitting::splitting(problem, &inverse, LAST_ROUNDS, incumbent, monitor)?;
         }
         return Ok(outcome);
     }
@@ -322,14 +332,14 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
             });
         }
     }
-    if let Some((l, r)) = &program.warm_start {
-        if l.nrows() != dims.rows || r.nrows() != dims.cols {
-            return Err(Error::Shape {
-                what: "the warm start",
-                expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
-                got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
-            });
-        }
+    if let Some((l, r)) = &program.warm_start
+        && (l.nrows() != dims.rows || r.nrows() != dims.cols)
+    {
+        return Err(Error::Shape {
+            what: "the warm start",
+            expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
+            got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
+        });
     }
     Ok(())
 }

@@ -110,11 +110,13 @@ pub(super) struct Tangent {
 }
 
 impl Tangent {
-    /// `None` when `B` is not injective on the tangent space.
+    /// `None` when `B` is not injective on the tangent space, unless a `ridge` (a fraction of the
+    /// mean diagonal of the normal matrix) makes up for it.
     pub(super) fn new(
         map: &dyn LinearMap,
         u: &Mat<f64>,
         v: &Mat<f64>,
+        ridge: f64,
         par: Par,
     ) -> Option<Tangent> {
         let (d1, d2, k) = (u.nrows(), v.nrows(), u.ncols());
@@ -144,11 +146,12 @@ impl Tangent {
                 }
             }
         }
+        (0..n).for_each(|i| normal[(i, i)] += 2.0 * gauge * ridge);
         let normal = Cholesky::new(normal, par)?;
         let smallest = (0..n)
             .map(|i| normal.lower()[(i, i)].powi(2))
             .fold(f64::INFINITY, f64::min);
-        (smallest > 1e-13 * largest).then(|| Tangent {
+        (ridge > 0.0 || smallest > 1e-13 * largest).then(|| Tangent {
             u: u.clone(),
             v: v.clone(),
             normal,

@@ -1,14 +1,17 @@
 //! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
 
 use super::equality::{Equality, Incumbent, Monitor};
-use super::gauss_newton::gauss_newton;
+use super::gauss_newton::{LARGEST_TANGENT, gauss_newton};
 use super::linear::{LARGEST_SYSTEM, conjugate_gradients, definite};
-use super::point::Point;
+use super::point::{Point, Tangent};
 use crate::linalg::{accumulate, product};
 use crate::{Error, Mat};
 
 /// Largest `|B(Z) - b| / |b|` of a polished point: the point it replaces fits to rounding.
 const EXACT: f64 = 1e-12;
+
+/// Ridge of a correction, as a fraction of the normal matrix's mean diagonal.
+const RIDGE: f64 = 1e-12;
 
 /// Replaces the incumbent's point by one of the rank of `near`, when that proves as good.
 ///
@@ -40,7 +43,7 @@ pub(super) fn polish(
         near = arrival.point;
     }
     let mut point = near;
-    for _ in 0..6 {
+    for _ in 0..8 {
         let residual = problem.residual(&point);
         let infeasibility = crate::linalg::norm(&residual) / problem.norm_b;
         if infeasibility <= 1e-13 {
@@ -84,6 +87,9 @@ fn tangent_correction(
         lt -= product(u.as_ref(), product(u.transpose(), lt.as_ref()).as_ref());
         (lt, rt)
     };
+    if let Some(step) = regularised_step(problem, point, residual) {
+        return step;
+    }
     let lambda = direct(problem, point, residual).unwrap_or_else(|| {
         conjugate_gradients(residual, 1e-8, 500, |lambda, image| {
             let (lt, rt) = project(&problem.map.adjoint_matrix(lambda));
@@ -94,6 +100,28 @@ fn tangent_correction(
     });
     let (lt, rt) = project(&problem.map.adjoint_matrix(&lambda));
     (lt * faer::Scale(-1.0), rt * faer::Scale(-1.0))
+}
+
+/// The same by the normal matrix of Gauss-Newton with a ridge, where that is the smaller system:
+/// directions that the measurements do not see stay put, and the next correction makes up for what
+/// the ridge held back.
+fn regularised_step(
+    problem: &Equality<'_>,
+    point: &Point,
+    residual: &[f64],
+) -> Option<(Mat<f64>, Mat<f64>)> {
+    let rank = point.rank();
+    let order = rank * (point.u.nrows() + point.v.nrows());
+    if order > LARGEST_TANGENT || problem.freedom(rank) > problem.b.len() {
+        return None;
+    }
+    let tangent = Tangent::new(problem.map, &point.u, &point.v, RIDGE, problem.par)?;
+    let mut left = Mat::zeros(point.u.nrows(), rank);
+    let mut right = Mat::zeros(point.v.nrows(), rank);
+    problem.map.adjoint_times(residual, point.v.as_ref(), left.as_mut());
+    problem.map.adjoint_transpose_times(residual, point.u.as_ref(), right.as_mut());
+    let (lt, rt) = tangent.solve(left.as_ref(), right.as_ref());
+    Some((lt * faer::Scale(-1.0), rt * faer::Scale(-1.0)))
 }
 
 /// The solution by Cholesky, where the system is small and definite.

@@ -89,11 +89,12 @@ fn round(
     })
 }
 
-/// Runs the method from the incumbent, or from the least-norm solution; `inverse` applies
+/// Runs at most `rounds` rounds from the incumbent, or from the least-norm solution; `inverse` applies
 /// `(B B*)^{-1}`.
 pub(super) fn splitting(
     problem: &Equality<'_>,
     inverse: &InverseGram<'_>,
+    rounds: usize,
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
@@ -115,7 +116,7 @@ pub(super) fn splitting(
     let mut memory = Memory::default();
     let mut since_check = 0;
     let mut since_balance = 0;
-    loop {
+    for _ in 0..rounds {
         let at = round(problem, inverse, &v, sigma)?;
         let lower: f64 = at.y.iter().zip(problem.b).map(|(y, b)| y * b).sum();
         if !monitor.tick("splitting", at.value, incumbent.lower(), at.primal, at.rank) {
@@ -148,6 +149,7 @@ pub(super) fn splitting(
         }
         v = memory.extrapolate(v, at.image);
     }
+    Ok(())
 }
 /// Anderson's extrapolation of a fixed-point iteration.
 #[derive(Default)]
