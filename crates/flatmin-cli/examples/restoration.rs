@@ -35,26 +35,10 @@ struct Mask {
 }
 
 const MASKS: [Mask; 4] = [
-    Mask {
-        name: "even-50",
-        removed: 0.5,
-        uneven: false,
-    },
-    Mask {
-        name: "even-70",
-        removed: 0.7,
-        uneven: false,
-    },
-    Mask {
-        name: "uneven-50",
-        removed: 0.5,
-        uneven: true,
-    },
-    Mask {
-        name: "uneven-70",
-        removed: 0.7,
-        uneven: true,
-    },
+    Mask { name: "even-50", removed: 0.5, uneven: false },
+    Mask { name: "even-70", removed: 0.7, uneven: false },
+    Mask { name: "uneven-50", removed: 0.5, uneven: true },
+    Mask { name: "uneven-70", removed: 0.7, uneven: true },
 ];
 
 impl Mask {
@@ -67,10 +51,7 @@ impl Mask {
         let mut stream = Stream::new(seed, "restoration", cell, 0, Role::Measurements);
         let seen = 1.0 - self.removed;
         let (rows, cols) = if self.uneven {
-            (
-                power_law(height as usize, &mut stream),
-                power_law(width as usize, &mut stream),
-            )
+            (power_law(height as usize, &mut stream), power_law(width as usize, &mut stream))
         } else {
             (vec![1.0; height as usize], vec![1.0; width as usize])
         };
@@ -91,11 +72,7 @@ impl Mask {
         let mut mask = GrayImage::new(width, height);
         for (x, y, pixel) in mask.enumerate_pixels_mut() {
             let probability = (high * rows[y as usize] * cols[x as usize]).min(1.0);
-            pixel.0 = [if stream.uniform() < probability {
-                255
-            } else {
-                0
-            }];
+            pixel.0 = [if stream.uniform() < probability { 255 } else { 0 }];
         }
         mask
     }
@@ -109,9 +86,7 @@ impl Mask {
 
 /// The weights `1, 1/2, ..., 1/n` in random order.
 fn power_law(n: usize, stream: &mut Stream) -> Vec<f64> {
-    let mut drawn: Vec<(f64, f64)> = (1..=n)
-        .map(|k| (stream.uniform(), 1.0 / k as f64))
-        .collect();
+    let mut drawn: Vec<(f64, f64)> = (1..=n).map(|k| (stream.uniform(), 1.0 / k as f64)).collect();
     drawn.sort_by(|a, b| a.0.total_cmp(&b.0));
     drawn.into_iter().map(|(_, weight)| weight).collect()
 }
@@ -163,9 +138,8 @@ fn harmonic(truth: &GrayImage, mask: &GrayImage) -> GrayImage {
                 (y > 0).then(|| k - width),
                 (y + 1 < height).then(|| k + width),
             ];
-            let (sum, count) = (near.iter().flatten()).fold((0.0, 0.0), |(sum, count), &k| {
-                (sum + values[k], count + 1.0)
-            });
+            let (sum, count) = (near.iter().flatten())
+                .fold((0.0, 0.0), |(sum, count), &k| (sum + values[k], count + 1.0));
             moved = moved.max((sum / count - values[k]).abs());
             values[k] = sum / count;
         }
@@ -277,13 +251,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// A line of the table of answers.
 fn table_row(mask: &Mask, restored: &Restored) -> String {
-    let Restored {
-        method,
-        psnr,
-        seconds,
-        report,
-        ..
-    } = restored;
+    let Restored { method, psnr, seconds, report, .. } = restored;
     let proof = match report {
         Some(r) => format!("{} | {:.1e} | {}", r.status, r.relative_gap, r.rank),
         None => "- | - | -".into(),
@@ -326,10 +294,7 @@ struct Figure {
 impl Figure {
     /// Starts with the whole photograph, a frame around the part shown below, and the legend.
     fn new(truth: &GrayImage) -> Result<Figure, Box<dyn Error>> {
-        let mut figure = Figure {
-            body: String::new(),
-            top: 2 * GAP + SHOWN,
-        };
+        let mut figure = Figure { body: String::new(), top: 2 * GAP + SHOWN };
         let small = imageops::resize(truth, SHOWN, SHOWN, imageops::FilterType::Triangle);
         figure.picture(0, GAP, small.as_raw(), ExtendedColorType::L8)?;
         let scaled = |v: u32| f64::from(v) * f64::from(SHOWN) / f64::from(truth.width());
@@ -341,12 +306,7 @@ impl Figure {
             x + f64::from(GAP),
             y + f64::from(GAP),
         )?;
-        figure.text(
-            1,
-            GAP + 34,
-            "title",
-            "A photograph restored from some of its pixels",
-        )?;
+        figure.text(1, GAP + 34, "title", "A photograph restored from some of its pixels")?;
         for (k, line) in (0..).zip([
             "Left: the pixels seen through four masks; removed ones are orange.",
             "Interpolation: every hole the mean of its four neighbours.",
@@ -378,12 +338,7 @@ impl Figure {
         for (column, of) in (1..).zip(restored) {
             let caption = format!("{}, {:.2} dB", of.method, of.psnr);
             self.text(column, line, "", &caption)?;
-            self.picture(
-                column,
-                top,
-                part(&of.picture).as_raw(),
-                ExtendedColorType::L8,
-            )?;
+            self.picture(column, top, part(&of.picture).as_raw(), ExtendedColorType::L8)?;
         }
         self.top = top + SHOWN + GAP;
         Ok(())
@@ -405,10 +360,7 @@ impl Figure {
     /// A line of text over a column.
     fn text(&mut self, column: u32, y: u32, class: &str, text: &str) -> std::fmt::Result {
         let x = left(column);
-        writeln!(
-            self.body,
-            r#"<text x="{x}" y="{y}" class="{class}">{text}</text>"#
-        )
+        writeln!(self.body, r#"<text x="{x}" y="{y}" class="{class}">{text}</text>"#)
     }
 
     /// A square picture of side [`SHOWN`] in a column.
@@ -445,11 +397,7 @@ fn base64(bytes: &[u8]) -> String {
         let word = byte(0) << 16 | byte(1) << 8 | byte(2);
         for k in 0..4 {
             let digit = DIGITS[(word >> (18 - 6 * k)) as usize & 63];
-            text.push(if k > group.len() {
-                '='
-            } else {
-                char::from(digit)
-            });
+            text.push(if k > group.len() { '=' } else { char::from(digit) });
         }
     }
     text
