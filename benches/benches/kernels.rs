@@ -11,9 +11,7 @@ use std::time::Duration;
 
 fn kernels(c: &mut Criterion) {
     let mut group = c.benchmark_group("kernels");
-    group
-        .sample_size(10)
-        .measurement_time(Duration::from_secs(1));
+    group.sample_size(10).measurement_time(Duration::from_secs(1));
     group.warm_up_time(Duration::from_millis(300));
     for d in [20, 60, 200, 400] {
         let mut stream = Stream::new(0, "bench", d as u64, 0, Role::Probe);

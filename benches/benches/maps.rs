@@ -12,24 +12,14 @@ use std::time::Duration;
 fn dense(c: &mut Criterion) {
     for (d, m) in [(40, 624), (80, 1264)] {
         let planted = flatmin_benches::sensing(d, m).unwrap();
-        let (map, targets, x) = (
-            planted.problem.map(),
-            planted.problem.targets(),
-            &planted.truth,
-        );
+        let (map, targets, x) = (planted.problem.map(), planted.problem.targets(), &planted.truth);
         let mut group = c.benchmark_group(format!("dense map {m} x {d} x {d}"));
         group.throughput(Throughput::Bytes(8 * map.as_slice().len() as u64));
-        group
-            .sample_size(20)
-            .measurement_time(Duration::from_secs(2));
-        group.bench_function("plain read (sum)", |b| {
-            b.iter(|| sum(black_box(map.as_slice())))
-        });
+        group.sample_size(20).measurement_time(Duration::from_secs(2));
+        group.bench_function("plain read (sum)", |b| b.iter(|| sum(black_box(map.as_slice()))));
         let (mut out, mut back) = (vec![0.0; m], Mat::zeros(d, d));
         group.bench_function("apply", |b| b.iter(|| map.apply(x.as_ref(), &mut out)));
-        group.bench_function("adjoint", |b| {
-            b.iter(|| map.adjoint(targets, back.as_mut()))
-        });
+        group.bench_function("adjoint", |b| b.iter(|| map.adjoint(targets, back.as_mut())));
         group.bench_function("residual and adjoint, one pass", |b| {
             b.iter(|| map.residual_and_adjoint(x.as_ref(), targets, &mut out, back.as_mut()));
         });
@@ -59,9 +49,8 @@ fn entries(c: &mut Criterion) {
     let (d, k, m) = (2000, 10, 200_000);
     let mut stream = Stream::new(0, "bench", 0, 0, Role::Measurements);
     // Every twentieth entry, in row-major order.
-    let positions: Vec<usize> = (0..m)
-        .map(|t| 20 * t + (stream.uniform() * 20.0) as usize)
-        .collect();
+    let positions: Vec<usize> =
+        (0..m).map(|t| 20 * t + (stream.uniform() * 20.0) as usize).collect();
     let rows: Vec<usize> = positions.iter().map(|p| p / d).collect();
     let cols: Vec<usize> = positions.iter().map(|p| p % d).collect();
     let map = Entries::new(d, d, &rows, &cols).unwrap();
@@ -72,9 +61,7 @@ fn entries(c: &mut Criterion) {
     let mut group = c.benchmark_group(format!("{m} entries of {d} x {d}, factors of width {k}"));
     // One multiplication and addition for each entry and column of the factors.
     group.throughput(Throughput::Elements((m * k) as u64));
-    group
-        .sample_size(20)
-        .measurement_time(Duration::from_secs(2));
+    group.sample_size(20).measurement_time(Duration::from_secs(2));
     group.bench_function("apply to factors", |b| {
         b.iter(|| map.apply_factored(l.as_ref(), r.as_ref(), &mut out));
     });

@@ -13,9 +13,7 @@ use std::time::Duration;
 fn both<'a>(c: &mut Criterion, name: &str, program: impl Fn(Objective) -> Program<'a>) {
     let mut group = c.benchmark_group(name);
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    group
-        .warm_up_time(Duration::from_millis(1))
-        .measurement_time(Duration::from_secs(1));
+    group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(1));
     for objective in [Objective::Flat, Objective::Nuclear] {
         let status = program(objective).solve().unwrap().status;
         group.bench_function(BenchmarkId::new(objective.to_string(), status), |b| {
@@ -31,14 +29,10 @@ fn sensing(c: &mut Criterion) {
         let transition = statistical_dimension(d, d, RANK).round() as usize;
         for (place, m) in [("above", above), ("transition", transition)] {
             let problem = flatmin_benches::sensing(d, m).unwrap().problem;
-            both(
-                c,
-                &format!("sensing d={d} m={m} ({place})"),
-                |objective| match objective {
-                    Objective::Flat => problem.flat(),
-                    Objective::Nuclear => problem.nuclear(),
-                },
-            );
+            both(c, &format!("sensing d={d} m={m} ({place})"), |objective| match objective {
+                Objective::Flat => problem.flat(),
+                Objective::Nuclear => problem.nuclear(),
+            });
         }
     }
 }
@@ -48,14 +42,10 @@ fn completion(c: &mut Criterion) {
     for (d, above, transition) in [(40, 0.6, 0.35), (100, 0.3, 0.17)] {
         for (place, p) in [("above", above), ("transition", transition)] {
             let problem = flatmin_benches::completion(d, p).unwrap().problem;
-            both(
-                c,
-                &format!("completion d={d} p={p} ({place})"),
-                |objective| match objective {
-                    Objective::Flat => problem.flat(),
-                    Objective::Nuclear => problem.nuclear(),
-                },
-            );
+            both(c, &format!("completion d={d} p={p} ({place})"), |objective| match objective {
+                Objective::Flat => problem.flat(),
+                Objective::Nuclear => problem.nuclear(),
+            });
         }
     }
 }

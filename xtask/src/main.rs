@@ -77,10 +77,7 @@ fn run(mut command: Command) -> ExitCode {
             .and_then(|code| u8::try_from(code).ok())
             .map_or(ExitCode::from(1), ExitCode::from),
         Err(error) => {
-            eprintln!(
-                "error: cannot run {}: {error}",
-                command.get_program().to_string_lossy()
-            );
+            eprintln!("error: cannot run {}: {error}", command.get_program().to_string_lossy());
             ExitCode::from(1)
         }
     }

@@ -117,20 +117,14 @@ impl From<ObjectiveName> for Objective {
 struct ToleranceSyntax;
 
 fn tolerance(text: &str) -> Result<f64, ToleranceSyntax> {
-    text.parse()
-        .ok()
-        .filter(|&tol| tol > 0.0 && tol < 1.0)
-        .ok_or(ToleranceSyntax)
+    text.parse().ok().filter(|&tol| tol > 0.0 && tol < 1.0).ok_or(ToleranceSyntax)
 }
 
 /// A complaint about the command line, on one line.
 pub fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let complaint = text.split("\n\nUsage:").next().unwrap_or(&text);
-    let complaint = complaint
-        .split("\n\nFor more information")
-        .next()
-        .unwrap_or(complaint);
+    let complaint = complaint.split("\n\nFor more information").next().unwrap_or(complaint);
     let words: Vec<&str> = complaint.split_whitespace().collect();
     format!("{} (see --help)", words.join(" "))
 }
@@ -156,35 +150,20 @@ mod tests {
             ("flatmin recover sensing --targets b.npy", "--measurements"),
             ("flatmin recover sensing", "--measurements"),
             ("flatmin recover completion", "--entries"),
-            (
-                "flatmin recover completion --data a.npz --noise 1",
-                "--noise",
-            ),
-            (
-                "flatmin recover completion --data a.npz --entries b.csv",
-                "--entries",
-            ),
+            ("flatmin recover completion --data a.npz --noise 1", "--noise"),
+            ("flatmin recover completion --data a.npz --entries b.csv", "--entries"),
             ("flatmin recover completion --data a.npz --tol x", "--tol"),
             ("flatmin recover completion --data a.npz --tol 1", "1e-8"),
             ("flatmin recover completion --data a.npz --tol nan", "1e-8"),
             ("flatmin recover completion --data a.npz --rank 0", "--rank"),
             ("flatmin recover completion --entries a.csv --shape 3", "3"),
-            (
-                "flatmin recover completion --mask m.npy --entries a.csv",
-                "--mask",
-            ),
+            ("flatmin recover completion --mask m.npy --entries a.csv", "--mask"),
             ("flatmin recover completion --mask m.npy", "--matrix"),
-            (
-                "flatmin recover completion --data a.npz --shape 2,2",
-                "--shape",
-            ),
+            ("flatmin recover completion --data a.npz --shape 2,2", "--shape"),
             ("flatmin sharpness sensing --data a.npz", "--factors"),
         ] {
             let said = complain(line);
-            assert!(
-                said.starts_with("error: ") && said.contains(word),
-                "{line} gives {said}"
-            );
+            assert!(said.starts_with("error: ") && said.contains(word), "{line} gives {said}");
             assert!(!said.contains('\n') && !said.contains("Usage"), "{said}");
         }
     }

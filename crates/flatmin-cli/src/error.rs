@@ -204,10 +204,7 @@ impl Error {
     pub(crate) fn of_problem(place: &str, source: flatmin::core::Error) -> Error {
         match source {
             flatmin::core::Error::Parameter { .. } => Error::Setting(source),
-            _ => Error::Problem {
-                place: place.to_owned(),
-                source,
-            },
+            _ => Error::Problem { place: place.to_owned(), source },
         }
     }
 }

@@ -27,30 +27,19 @@ struct Outputs {
 impl Outputs {
     /// Checks every path, so that nothing is lost after a long solve.
     fn new(settings: &SolveSettings) -> Result<Outputs, Error> {
-        let matrix = settings
-            .out
-            .as_deref()
-            .map(Output::matrix_or_picture)
-            .transpose()?;
+        let matrix = settings.out.as_deref().map(Output::matrix_or_picture).transpose()?;
         let factors = match settings.factors.as_deref() {
             Some([left, right]) => Some([Output::numbers(left)?, Output::numbers(right)?]),
             _ => None,
         };
         let dual = settings.dual.as_deref().map(Output::numbers).transpose()?;
-        let outputs = Outputs {
-            matrix,
-            factors,
-            dual,
-        };
+        let outputs = Outputs { matrix, factors, dual };
         write::distinct(outputs.all())?;
         Ok(outputs)
     }
 
     fn all(&self) -> impl Iterator<Item = &Output> {
-        self.matrix
-            .iter()
-            .chain(self.factors.iter().flatten())
-            .chain(&self.dual)
+        self.matrix.iter().chain(self.factors.iter().flatten()).chain(&self.dual)
     }
 
     /// Writes everything; where one file fails the others are still written.
@@ -88,11 +77,7 @@ pub fn run<M: Model>(files: &M, settings: &SolveSettings) -> Result<Ending, Erro
     let report = Report::new(M::NAME, problem.map().dims(), seconds, &answer);
     report::print(&report, settings.json)?;
     if !settings.json {
-        for (output, _) in outputs
-            .all()
-            .zip(&written)
-            .filter(|(_, result)| result.is_ok())
-        {
+        for (output, _) in outputs.all().zip(&written).filter(|(_, result)| result.is_ok()) {
             report::line(Ok(format!("  wrote {}", output.path().display())))?;
         }
     }
@@ -100,11 +85,7 @@ pub fn run<M: Model>(files: &M, settings: &SolveSettings) -> Result<Ending, Erro
     if !failures.is_empty() {
         return Ok(Ending::Unwritten(failures));
     }
-    Ok(if answer.status.is_certified() {
-        Ending::Solved
-    } else {
-        Ending::Stopped
-    })
+    Ok(if answer.status.is_certified() { Ending::Solved } else { Ending::Stopped })
 }
 
 /// Solves, with a spinner on a terminal; an interrupt stops the solve and keeps its best answer.
@@ -149,15 +130,7 @@ fn solve(problem: &impl Problem, settings: &SolveSettings) -> Result<Recovery, E
 }
 
 fn line(progress: &Progress) -> String {
-    let Progress {
-        iteration,
-        road,
-        objective,
-        lower_bound,
-        feasibility,
-        rank,
-        ..
-    } = *progress;
+    let Progress { iteration, road, objective, lower_bound, feasibility, rank, .. } = *progress;
     format!(
         "{road}, iteration {iteration}: objective {objective:.6e}, bound {lower_bound:.6e}, \
          feasibility {feasibility:.0e}, rank {rank}"

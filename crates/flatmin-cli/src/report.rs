@@ -72,14 +72,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report {
-            model, d1, d2, m, ..
-        } = self;
+        let Report { model, d1, d2, m, .. } = self;
         let kind = &self.objective_kind;
-        writeln!(
-            f,
-            "{model}: {kind} solution, {d1} x {d2} from {m} measurements"
-        )?;
+        writeln!(f, "{model}: {kind} solution, {d1} x {d2} from {m} measurements")?;
         writeln!(f, "  status        {}", self.status)?;
         writeln!(f, "  objective     {}", digits(self.objective))?;
         write!(f, "  lower bound   {}", digits(self.lower_bound))?;
@@ -87,18 +82,13 @@ impl fmt::Display for Report {
         writeln!(f, "  feasibility   {:.1e}", self.feasibility)?;
         writeln!(f, "  rank          {}", self.rank)?;
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
-        write!(
-            f,
-            "  time          {:.3} s, {} iterations",
-            self.seconds, self.iterations
-        )?;
+        write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;
         for warning in &self.warnings {
             write!(f, "\n  warning: {warning}")?;
         }
-        for (what, list) in [
-            ("rows", &self.unidentified_rows),
-            ("columns", &self.unidentified_cols),
-        ] {
+        for (what, list) in
+            [("rows", &self.unidentified_rows), ("columns", &self.unidentified_cols)]
+        {
             if !list.is_empty() {
                 let shown: Vec<String> = list.iter().take(10).map(usize::to_string).collect();
                 let rest = if list.len() > 10 { ", ..." } else { "" };
@@ -128,20 +118,11 @@ pub struct Sharpness {
 
 impl fmt::Display for Sharpness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{}: curvature of the loss at the given factors",
-            self.model
-        )?;
+        writeln!(f, "{}: curvature of the loss at the given factors", self.model)?;
         writeln!(f, "  loss          {}", digits(self.loss))?;
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  trace         {}", digits(self.trace))?;
-        write!(
-            f,
-            "  ({} in L, {} in R)",
-            digits(self.trace_left),
-            digits(self.trace_right)
-        )
+        write!(f, "  ({} in L, {} in R)", digits(self.trace_left), digits(self.trace_right))
     }
 }
 
@@ -178,11 +159,9 @@ pub fn line(text: io::Result<String>) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     let written = text.and_then(|text| writeln!(out, "{text}").and_then(|()| out.flush()));
     match written {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Io {
-            action: "write",
-            path: "standard output".into(),
-            source: e,
-        }),
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Io { action: "write", path: "standard output".into(), source: e })
+        }
         _ => Ok(()),
     }
 }

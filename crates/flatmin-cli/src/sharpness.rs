@@ -13,17 +13,13 @@ use std::path::Path;
 /// For bad input, and when the report cannot be written.
 pub fn run<M: Model>(files: &M, settings: &SharpnessSettings) -> Result<Ending, Error> {
     let [left, right] = &settings.factors[..] else {
-        return Err(Error::NoData {
-            options: "two files with --factors",
-        });
+        return Err(Error::NoData { options: "two files with --factors" });
     };
     let (l, r) = (factor(left)?, factor(right)?);
     let problem = M::pose(files.read()?)?;
     let factors = format!("{} and {}", left.display(), right.display());
-    let sharpness = measure::<M>(&problem, &l, &r).map_err(|source| Error::Problem {
-        place: factors,
-        source,
-    })?;
+    let sharpness = measure::<M>(&problem, &l, &r)
+        .map_err(|source| Error::Problem { place: factors, source })?;
     report::print(&sharpness, settings.json)?;
     Ok(Ending::Solved)
 }
@@ -55,13 +51,7 @@ fn factor(path: &Path) -> Result<Mat<f64>, Error> {
             let value = factor[(i, j)];
             if !value.is_finite() {
                 let remedy = "factors must be finite";
-                return Err(Error::Entry {
-                    place,
-                    row: i,
-                    col: j,
-                    value,
-                    remedy,
-                });
+                return Err(Error::Entry { place, row: i, col: j, value, remedy });
             }
         }
     }

@@ -37,11 +37,7 @@ impl Output {
     /// # Errors
     /// When the extension is another one, or the file cannot be written.
     pub fn matrix_or_picture(path: &Path) -> Result<Output, Error> {
-        Output::checked(
-            path,
-            &[Format::Npy, Format::Csv, Format::Png],
-            ".npy, .csv or .png",
-        )
+        Output::checked(path, &[Format::Npy, Format::Csv, Format::Png], ".npy, .csv or .png")
     }
 
     fn checked(path: &Path, formats: &[Format], accepted: &'static str) -> Result<Output, Error> {
@@ -52,16 +48,10 @@ impl Output {
             _ => None,
         };
         let Some(format) = format.filter(|f| formats.contains(f)) else {
-            return Err(Error::Extension {
-                path: path.display().to_string(),
-                accepted,
-            });
+            return Err(Error::Extension { path: path.display().to_string(), accepted });
         };
         probe(path)?;
-        Ok(Output {
-            path: path.to_owned(),
-            format,
-        })
+        Ok(Output { path: path.to_owned(), format })
     }
 
     /// Where it goes.
@@ -98,26 +88,20 @@ impl Output {
     fn write(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
         let file = File::create(&self.path).map_err(|e| cannot_write(&self.path, e))?;
         let mut out = BufWriter::new(file);
-        write(&mut out)
-            .and_then(|()| out.flush())
-            .map_err(|e| cannot_write(&self.path, e))
+        write(&mut out).and_then(|()| out.flush()).map_err(|e| cannot_write(&self.path, e))
     }
 }
 
 fn cannot_write(path: &Path, source: io::Error) -> Error {
-    Error::Io {
-        action: "write",
-        path: path.display().to_string(),
-        source,
-    }
+    Error::Io { action: "write", path: path.display().to_string(), source }
 }
 
 /// Opens the file for writing without changing it; one that did not exist is removed again.
 fn probe(path: &Path) -> Result<(), Error> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(Error::Directory {
-            path: path.display().to_string(),
-        }),
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Error::Directory { path: path.display().to_string() })
+        }
         // Opening a pipe would wait for its reader.
         Ok(metadata) if !metadata.is_file() => Ok(()),
         Ok(_) => match OpenOptions::new().append(true).open(path) {
@@ -141,9 +125,7 @@ pub fn distinct<'a>(outputs: impl IntoIterator<Item = &'a Output>) -> Result<(),
     let mut seen: Vec<&Path> = Vec::new();
     for output in outputs {
         if seen.contains(&output.path()) {
-            return Err(Error::SamePath {
-                path: output.path.display().to_string(),
-            });
+            return Err(Error::SamePath { path: output.path.display().to_string() });
         }
         seen.push(output.path());
     }
@@ -175,9 +157,7 @@ pub fn npy(
     out.write_all(b"\x93NUMPY\x01\x00")?;
     out.write_all(&(length as u16).to_le_bytes())?;
     writeln!(out, "{dict:<width$}", width = length - 1)?;
-    elements
-        .into_iter()
-        .try_for_each(|v| out.write_all(&v.to_le_bytes()))
+    elements.into_iter().try_for_each(|v| out.write_all(&v.to_le_bytes()))
 }
 
 /// Rows of `cols` numbers, each in the fewest digits that read back to the same double.
@@ -202,9 +182,7 @@ fn png(out: &mut dyn Write, picture: &Picture) -> io::Result<()> {
     };
     let size = |n: usize| u32::try_from(n).map_err(io::Error::other);
     let (width, height) = (size(picture.width)?, size(picture.height)?);
-    PngEncoder::new(out)
-        .write_image(&picture.pixels, width, height, kind)
-        .map_err(io::Error::other)
+    PngEncoder::new(out).write_image(&picture.pixels, width, height, kind).map_err(io::Error::other)
 }
 
 #[cfg(test)]
@@ -212,14 +190,7 @@ mod tests {
     use super::*;
     use crate::read;
 
-    const HARD: [f64; 6] = [
-        0.1,
-        -1e-300,
-        1.7976931348623157e308,
-        5e-324,
-        1.0 / 3.0,
-        -0.0,
-    ];
+    const HARD: [f64; 6] = [0.1, -1e-300, 1.7976931348623157e308, 5e-324, 1.0 / 3.0, -0.0];
 
     #[test]
     fn numbers_come_back_bit_for_bit() {
@@ -232,10 +203,7 @@ mod tests {
             assert_eq!(back.shape, [2, 3]);
             assert_eq!(back.values.map_bits(), HARD.map(f64::to_bits));
             output.vector(&HARD).unwrap();
-            let back = read::array(output.path())
-                .unwrap()
-                .into_vector("x")
-                .unwrap();
+            let back = read::array(output.path()).unwrap().into_vector("x").unwrap();
             assert_eq!(back.map_bits(), HARD.map(f64::to_bits));
         }
     }
@@ -272,10 +240,7 @@ mod tests {
             assert_eq!(picture.layout, layout);
             let back = picture.matrix();
             assert_eq!(back.shape(), (1, 6));
-            assert_eq!(
-                [back[(0, 1)], back[(0, 2)], back[(0, 5)]],
-                [10.0, 255.0, 3.0]
-            );
+            assert_eq!([back[(0, 1)], back[(0, 2)], back[(0, 5)]], [10.0, 255.0, 3.0]);
         }
     }
 
@@ -288,19 +253,13 @@ mod tests {
         fs::write(&path, "kept").unwrap();
         let output = Output::numbers(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"kept");
-        assert!(matches!(
-            distinct([&output, &output]),
-            Err(Error::SamePath { .. })
-        ));
+        assert!(matches!(distinct([&output, &output]), Err(Error::SamePath { .. })));
         let none = folder.path().join("none/x.npy");
         assert!(matches!(Output::numbers(&none), Err(Error::Io { .. })));
         let png = Output::numbers(&folder.path().join("x.png"));
         assert!(matches!(png, Err(Error::Extension { .. })));
         let named = folder.path().join("folder.csv");
         fs::create_dir(&named).unwrap();
-        assert!(matches!(
-            Output::numbers(&named),
-            Err(Error::Directory { .. })
-        ));
+        assert!(matches!(Output::numbers(&named), Err(Error::Directory { .. })));
     }
 }

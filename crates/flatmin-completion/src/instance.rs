@@ -154,15 +154,10 @@ pub fn power_law_probabilities(
     let w = power_law_weights(rows, exponent, stream);
     let v = power_law_weights(cols, exponent, stream);
     let sum = |c: f64| -> f64 {
-        w.iter()
-            .map(|w| v.iter().map(|v| (c * w * v).min(1.0)).sum::<f64>())
-            .sum()
+        w.iter().map(|w| v.iter().map(|v| (c * w * v).min(1.0)).sum::<f64>()).sum()
     };
     // The sum increases with c; no weight exceeds 1, and at the upper end every entry is certain.
-    let (mut low, mut high) = (
-        expected_entries / all,
-        (rows as f64 * cols as f64).powf(exponent),
-    );
+    let (mut low, mut high) = (expected_entries / all, (rows as f64 * cols as f64).powf(exponent));
     for _ in 0..64 {
         let c = low.sqrt() * high.sqrt();
         if sum(c) < expected_entries {
@@ -171,9 +166,7 @@ pub fn power_law_probabilities(
             high = c;
         }
     }
-    Ok(Mat::from_fn(rows, cols, |i, j| {
-        (high * w[i] * v[j]).min(1.0)
-    }))
+    Ok(Mat::from_fn(rows, cols, |i, j| (high * w[i] * v[j]).min(1.0)))
 }
 
 /// `(i + 1)^-exponent` for `i < n`, in random order.
@@ -216,11 +209,7 @@ mod tests {
             assert!((sum(&p) - expected).abs() <= 1e-11 * expected, "{exponent}");
             if exponent == 0.0 {
                 let uniform = expected / (rows * cols) as f64;
-                assert!(
-                    p.col_iter()
-                        .flat_map(|c| c.iter())
-                        .all(|v| (v - uniform).abs() < 1e-13)
-                );
+                assert!(p.col_iter().flat_map(|c| c.iter()).all(|v| (v - uniform).abs() < 1e-13));
             }
             // Sorted ratios of unclipped columns of one row are powers of the rank.
             let mut row: Vec<f64> = p.row(0).iter().copied().filter(|&v| v < 1.0).collect();

@@ -105,11 +105,7 @@ impl Completion {
                 let value = matrix[(i, j)];
                 if !value.is_finite() {
                     let index = i * cols + j;
-                    return Err(Error::NotFinite {
-                        what: "the matrix",
-                        index,
-                        value,
-                    });
+                    return Err(Error::NotFinite { what: "the matrix", index, value });
                 }
                 entries.push((i, j, value));
             }

@@ -61,12 +61,8 @@ pub fn incoherence(matrix: MatRef<'_, f64>) -> Result<f64, Error> {
 pub fn expected_counts(probabilities: MatRef<'_, f64>) -> (Vec<f64>, Vec<f64>) {
     let (rows, cols) = probabilities.shape();
     (
-        (0..rows)
-            .map(|i| probabilities.row(i).iter().sum())
-            .collect(),
-        (0..cols)
-            .map(|j| probabilities.col(j).iter().sum())
-            .collect(),
+        (0..rows).map(|i| probabilities.row(i).iter().sum()).collect(),
+        (0..cols).map(|j| probabilities.col(j).iter().sum()).collect(),
     )
 }
 
@@ -103,20 +99,8 @@ pub fn expected_rescaling(probabilities: MatRef<'_, f64>) -> Rescaling {
 /// ```
 pub fn unseen_bound(probabilities: MatRef<'_, f64>) -> f64 {
     let (rows, cols) = probabilities.shape();
-    let missed_row = |i| {
-        probabilities
-            .row(i)
-            .iter()
-            .map(|p| 1.0 - p)
-            .product::<f64>()
-    };
-    let missed_col = |j| {
-        probabilities
-            .col(j)
-            .iter()
-            .map(|p| 1.0 - p)
-            .product::<f64>()
-    };
+    let missed_row = |i| probabilities.row(i).iter().map(|p| 1.0 - p).product::<f64>();
+    let missed_col = |j| probabilities.col(j).iter().map(|p| 1.0 - p).product::<f64>();
     let sum = (0..rows).map(missed_row).sum::<f64>() + (0..cols).map(missed_col).sum::<f64>();
     sum.min(1.0)
 }
@@ -186,10 +170,7 @@ mod tests {
         assert_eq!(incoherence(Mat::zeros(3, 2).as_ref()).unwrap(), 0.0);
         assert_eq!(incoherence(Mat::zeros(0, 2).as_ref()).unwrap(), 0.0);
         let bad = Mat::from_fn(2, 2, |i, j| if i + j == 2 { f64::NAN } else { 1.0 });
-        assert!(matches!(
-            incoherence(bad.as_ref()),
-            Err(Error::NotFinite { index: 3, .. })
-        ));
+        assert!(matches!(incoherence(bad.as_ref()), Err(Error::NotFinite { index: 3, .. })));
     }
 
     /// Rescaling matrices of samples, averaged over trials, against the prediction.
@@ -227,9 +208,7 @@ mod tests {
 
     fn add(sum: &mut [f64], gram: &Gram, weight: f64) {
         let dense = gram.to_dense();
-        sum.iter_mut()
-            .enumerate()
-            .for_each(|(i, s)| *s += weight * dense[(i, i)]);
+        sum.iter_mut().enumerate().for_each(|(i, s)| *s += weight * dense[(i, i)]);
     }
 
     /// How often a row or column really is missed, at the coupon collector's probability.
@@ -244,28 +223,17 @@ mod tests {
         );
         let missed = (0..trials)
             .filter(|&trial| {
-                let (mut t, mut s) = (
-                    stream(trial, Role::Truth),
-                    stream(trial, Role::Measurements),
-                );
+                let (mut t, mut s) =
+                    (stream(trial, Role::Truth), stream(trial, Role::Measurements));
                 let planted = Planted::bernoulli(rows, cols, 1, p, &mut t, &mut s).unwrap();
-                planted
-                    .problem
-                    .rescaling()
-                    .unwrap()
-                    .kappa()
-                    .unwrap()
-                    .is_infinite()
+                planted.problem.rescaling().unwrap().kappa().unwrap().is_infinite()
             })
             .count() as f64;
         // Deviation of a frequency near 0.2 over 400 trials: 0.02.
         let frequency = missed / trials as f64;
         assert!((0.1..eta + 0.06).contains(&frequency), "{frequency}");
         for eta in [0.0, 1.0, f64::NAN] {
-            assert!(matches!(
-                coupon_collector(3, 3, eta),
-                Err(Error::Parameter { .. })
-            ));
+            assert!(matches!(coupon_collector(3, 3, eta), Err(Error::Parameter { .. })));
         }
     }
 }

@@ -27,31 +27,15 @@ fn programs(problem: &Completion) -> [Program<'_>; 2] {
 
 /// Everything that a certified answer claims, checked from the definitions.
 fn assert_certified(problem: &Completion, answer: &Recovery) {
-    assert_eq!(
-        answer.status,
-        Status::Certified,
-        "gap {:e}",
-        answer.relative_gap
-    );
+    assert_eq!(answer.status, Status::Certified, "gap {:e}", answer.relative_gap);
     assert!(answer.relative_gap <= 1e-8);
     let audit = Audit::new(problem.map(), problem.targets(), answer).unwrap();
-    assert!(
-        audit.dual_norm <= 1.0 + 1e-10,
-        "dual norm 1 + {:e}",
-        audit.dual_norm - 1.0
-    );
-    assert!(
-        audit.feasibility <= 1e-8,
-        "feasibility {:e}",
-        audit.feasibility
-    );
+    assert!(audit.dual_norm <= 1.0 + 1e-10, "dual norm 1 + {:e}", audit.dual_norm - 1.0);
+    assert!(audit.feasibility <= 1e-8, "feasibility {:e}", audit.feasibility);
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * answer.objective;
     assert!(close(audit.objective, answer.objective), "{audit:?}");
     assert!(close(audit.lower_bound, answer.lower_bound), "{audit:?}");
-    assert!(
-        audit.lower_bound <= audit.objective * (1.0 + 1e-9),
-        "{audit:?}"
-    );
+    assert!(audit.lower_bound <= audit.objective * (1.0 + 1e-9), "{audit:?}");
     let (l, r) = answer.factors();
     let trace = problem.rescaling().unwrap().scaled_trace(l, r).unwrap();
     assert!((trace - answer.scaled_trace).abs() <= 1e-12 * trace);
@@ -66,30 +50,20 @@ fn distance(answer: &Recovery, truth: &Mat<f64>) -> f64 {
 #[test]
 fn recovers_the_planted_matrix_from_enough_entries() {
     let mut missed = 0;
-    for (rows, cols, rank, p) in [
-        (15, 15, 1, 0.8),
-        (20, 20, 2, 0.75),
-        (12, 25, 1, 0.75),
-        (25, 12, 2, 0.9),
-        (40, 40, 2, 0.6),
-    ] {
+    for (rows, cols, rank, p) in
+        [(15, 15, 1, 0.8), (20, 20, 2, 0.75), (12, 25, 1, 0.75), (25, 12, 2, 0.9), (40, 40, 2, 0.6)]
+    {
         for trial in 0..3 {
             let Planted { problem, truth } = bernoulli(rows, cols, rank, p, trial);
             let flat = problem.flat().solve().unwrap();
             assert_certified(&problem, &flat);
-            assert!(
-                distance(&flat, &truth) < 1e-6,
-                "{rows} x {cols}, trial {trial}"
-            );
+            assert!(distance(&flat, &truth) < 1e-6, "{rows} x {cols}, trial {trial}");
             assert_eq!(flat.rank, rank);
             let nuclear = problem.nuclear().solve().unwrap();
             assert_certified(&problem, &nuclear);
             if distance(&nuclear, &truth) >= 1e-6 {
                 missed += 1;
-                let norm: f64 = singular_values(truth.as_ref(), Par::Seq)
-                    .unwrap()
-                    .iter()
-                    .sum();
+                let norm: f64 = singular_values(truth.as_ref(), Par::Seq).unwrap().iter().sum();
                 assert!(nuclear.objective < norm);
             }
         }
@@ -115,10 +89,7 @@ fn flat_beats_nuclear_under_uneven_sampling() {
         flat_error += distance(&flat, &truth);
         nuclear_error += distance(&nuclear, &truth);
     }
-    assert!(
-        1.1 * flat_error < nuclear_error,
-        "{flat_error} against {nuclear_error}"
-    );
+    assert!(1.1 * flat_error < nuclear_error, "{flat_error} against {nuclear_error}");
 }
 
 #[test]
@@ -189,14 +160,8 @@ fn names_rows_and_columns_that_are_never_seen() {
         assert_eq!(answer.unidentified_rows, [3, 7]);
         assert_eq!(answer.unidentified_cols, [0]);
         let warnings: Vec<String> = answer.warnings.iter().map(|w| w.to_string()).collect();
-        assert!(
-            warnings.iter().any(|w| w.starts_with("2 row(s)")),
-            "{warnings:?}"
-        );
-        assert!(
-            warnings.iter().any(|w| w.starts_with("1 column(s)")),
-            "{warnings:?}"
-        );
+        assert!(warnings.iter().any(|w| w.starts_with("2 row(s)")), "{warnings:?}");
+        assert!(warnings.iter().any(|w| w.starts_with("1 column(s)")), "{warnings:?}");
         let x = answer.matrix();
         assert!((0..8).all(|j| x[(3, j)] == 0.0 && x[(7, j)] == 0.0));
         assert!((0..9).all(|i| x[(i, 0)] == 0.0));
@@ -217,12 +182,7 @@ fn zero_targets_have_the_zero_answer() {
         assert_eq!((answer.status, answer.rank), (Status::Certified, 0));
         assert_eq!((answer.objective, answer.relative_gap), (0.0, 0.0));
         assert_eq!(answer.matrix(), Mat::<f64>::zeros(3, 3));
-        assert!(
-            answer
-                .warnings
-                .iter()
-                .any(|w| w.to_string().contains("zero"))
-        );
+        assert!(answer.warnings.iter().any(|w| w.to_string().contains("zero")));
     }
 }
 
@@ -245,10 +205,7 @@ fn extreme_targets_scale_the_answer() {
             let back = Mat::from_fn(9, 10, |i, j| x[(i, j)] / scale);
             assert!((back - &truth).norm_l2() < 1e-6, "{scale:e}");
             let audit = Audit::new(scaled.map(), scaled.targets(), &answer).unwrap();
-            assert!(
-                audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility < 1e-8,
-                "{audit:?}"
-            );
+            assert!(audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility < 1e-8, "{audit:?}");
         }
     }
 }
@@ -260,13 +217,7 @@ fn constructors_agree() {
     let Planted { problem, truth } = bernoulli(8, 6, 1, 0.7, 0);
     let positions: Vec<(usize, usize)> = problem.map().positions().collect();
     let mask = Mat::from_fn(8, 6, |i, j| positions.contains(&(i, j)));
-    let holes = Mat::from_fn(8, 6, |i, j| {
-        if mask[(i, j)] {
-            truth[(i, j)]
-        } else {
-            f64::NAN
-        }
-    });
+    let holes = Mat::from_fn(8, 6, |i, j| if mask[(i, j)] { truth[(i, j)] } else { f64::NAN });
     for other in [
         Completion::from_masked(truth.as_ref(), mask.as_ref()).unwrap(),
         Completion::from_masked(holes.as_ref(), mask.as_ref()).unwrap(),
@@ -275,16 +226,9 @@ fn constructors_agree() {
         assert!(other.map().positions().eq(positions.iter().copied()));
         assert_eq!(other.targets(), problem.targets());
     }
-    let reversed: Vec<_> = positions
-        .iter()
-        .rev()
-        .map(|&(i, j)| (i, j, truth[(i, j)]))
-        .collect();
+    let reversed: Vec<_> = positions.iter().rev().map(|&(i, j)| (i, j, truth[(i, j)])).collect();
     let reversed = Completion::from_triplets(8, 6, &reversed).unwrap();
-    let (a, b) = (
-        problem.flat().solve().unwrap(),
-        reversed.flat().solve().unwrap(),
-    );
+    let (a, b) = (problem.flat().solve().unwrap(), reversed.flat().solve().unwrap());
     assert_certified(&reversed, &b);
     assert!((a.matrix() - b.matrix()).norm_l2() < 1e-7);
 }
@@ -292,63 +236,33 @@ fn constructors_agree() {
 #[test]
 fn names_what_is_wrong() {
     let triplets = |entries: &[(usize, usize, f64)]| {
-        Completion::from_triplets(2, 3, entries)
-            .unwrap_err()
-            .to_string()
+        Completion::from_triplets(2, 3, entries).unwrap_err().to_string()
     };
     let masked = |matrix: &Mat<f64>, mask: &Mat<bool>| {
-        Completion::from_masked(matrix.as_ref(), mask.as_ref())
-            .unwrap_err()
-            .to_string()
+        Completion::from_masked(matrix.as_ref(), mask.as_ref()).unwrap_err().to_string()
     };
     let ones = Mat::full(2, 3, 1.0);
     let infinite = Mat::from_fn(2, 3, |i, j| if i + j == 3 { f64::INFINITY } else { 1.0 });
     let nothing = Mat::full(2, 3, f64::NAN);
-    let holes = |matrix: &Mat<f64>| {
-        Completion::from_holes(matrix.as_ref())
-            .unwrap_err()
-            .to_string()
-    };
-    let lists = Completion::new(2, 3, &[0, 1], &[0, 1], vec![1.0])
-        .unwrap_err()
-        .to_string();
+    let holes =
+        |matrix: &Mat<f64>| Completion::from_holes(matrix.as_ref()).unwrap_err().to_string();
+    let lists = Completion::new(2, 3, &[0, 1], &[0, 1], vec![1.0]).unwrap_err().to_string();
     for (error, culprits) in [
         (triplets(&[]), ["measurements", "empty"]),
-        (
-            triplets(&[(0, 1, 1.0), (1, 1, 2.0), (0, 1, 1.0)]),
-            ["(0, 1)", "positions 0 and 2"],
-        ),
-        (
-            triplets(&[(0, 1, 1.0), (2, 0, 1.0)]),
-            ["(2, 0) at position 1", "2 x 3"],
-        ),
-        (
-            triplets(&[(0, 3, 1.0)]),
-            ["(0, 3) at position 0", "start at 0"],
-        ),
-        (
-            triplets(&[(0, 1, 1.0), (1, 1, f64::NAN)]),
-            ["targets", "index 1"],
-        ),
+        (triplets(&[(0, 1, 1.0), (1, 1, 2.0), (0, 1, 1.0)]), ["(0, 1)", "positions 0 and 2"]),
+        (triplets(&[(0, 1, 1.0), (2, 0, 1.0)]), ["(2, 0) at position 1", "2 x 3"]),
+        (triplets(&[(0, 3, 1.0)]), ["(0, 3) at position 0", "start at 0"]),
+        (triplets(&[(0, 1, 1.0), (1, 1, f64::NAN)]), ["targets", "index 1"]),
         (lists, ["targets", "length 1"]),
         (holes(&infinite), ["the matrix", "index 5"]),
         (holes(&nothing), ["measurements", "empty"]),
         (holes(&Mat::zeros(0, 3)), ["at least one row", "0 x 3"]),
         (masked(&ones, &Mat::full(3, 2, true)), ["the mask", "3 x 2"]),
-        (
-            masked(&nothing, &Mat::full(2, 3, true)),
-            ["the matrix", "index 0"],
-        ),
-        (
-            masked(&ones, &Mat::full(2, 3, false)),
-            ["measurements", "empty"],
-        ),
+        (masked(&nothing, &Mat::full(2, 3, true)), ["the matrix", "index 0"]),
+        (masked(&ones, &Mat::full(2, 3, false)), ["measurements", "empty"]),
     ] {
         for culprit in culprits {
-            assert!(
-                error.contains(culprit),
-                "{error:?} does not name {culprit:?}"
-            );
+            assert!(error.contains(culprit), "{error:?} does not name {culprit:?}");
         }
     }
     let lists = Completion::new(2, 3, &[0, 1], &[0], vec![1.0, 2.0]).unwrap_err();
@@ -389,11 +303,7 @@ fn an_observer_sees_every_iteration_and_can_stop_the_solve() {
     assert_certified(&problem, &answer);
     assert!(seen.windows(2).all(|w| w[0] < w[1]));
     assert_eq!(seen.last(), Some(&answer.iterations));
-    let answer = problem
-        .flat()
-        .observe(|_| ControlFlow::Break(()))
-        .solve()
-        .unwrap();
+    let answer = problem.flat().observe(|_| ControlFlow::Break(())).solve().unwrap();
     assert_eq!(answer.status, Status::Interrupted);
     assert_eq!(answer.matrix().shape(), (15, 15));
 }
@@ -419,10 +329,7 @@ fn answers_are_reproducible_to_the_bit() {
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| bits(p))).collect();
             for worker in workers {
-                assert!(
-                    alone == worker.join().unwrap(),
-                    "another thread got other bits"
-                );
+                assert!(alone == worker.join().unwrap(), "another thread got other bits");
             }
         });
     }

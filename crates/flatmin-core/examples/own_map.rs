@@ -23,11 +23,7 @@ struct BlockTotals {
 
 impl LinearMap for BlockTotals {
     fn dims(&self) -> Dims {
-        Dims {
-            rows: self.rows,
-            cols: self.cols,
-            measurements: self.blocks.len(),
-        }
+        Dims { rows: self.rows, cols: self.cols, measurements: self.blocks.len() }
     }
 
     /// With the sums `S_ij` of all entries above and left of `(i, j)`, a total takes four of them.
@@ -59,11 +55,7 @@ impl LinearMap for BlockTotals {
             for i in 0..self.rows {
                 let above = if i > 0 { out[(i - 1, j)] } else { 0.0 };
                 let left = if j > 0 { out[(i, j - 1)] } else { 0.0 };
-                let corner = if i > 0 && j > 0 {
-                    out[(i - 1, j - 1)]
-                } else {
-                    0.0
-                };
+                let corner = if i > 0 && j > 0 { out[(i - 1, j - 1)] } else { 0.0 };
                 out[(i, j)] = marks[(i, j)] + above + left - corner;
             }
         }
@@ -77,9 +69,7 @@ fn random_blocks(rows: usize, cols: usize, count: usize, stream: &mut Stream) ->
         let start = (stream.uniform() * (n - width + 1) as f64) as usize;
         start..start + width
     };
-    let blocks = (0..count)
-        .map(|_| (interval(rows), interval(cols)))
-        .collect();
+    let blocks = (0..count).map(|_| (interval(rows), interval(cols))).collect();
     BlockTotals { rows, cols, blocks }
 }
 

@@ -58,10 +58,7 @@ impl Audit {
                     "a {} x {} matrix and {} multipliers",
                     dims.rows, dims.cols, dims.measurements
                 ),
-                got: format!(
-                    "a {} x {} matrix and {} multipliers",
-                    shape.0, shape.1, shape.2
-                ),
+                got: format!("a {} x {} matrix and {} multipliers", shape.0, shape.1, shape.2),
             });
         }
         let x = answer.matrix();
@@ -78,19 +75,13 @@ impl Audit {
                 let (g1, g2) = gram_sums(map);
                 let (d1, d1_inverse) = roots(g1.as_ref())?;
                 let (d2, d2_inverse) = roots(g2.as_ref())?;
-                (
-                    sandwich(&d1, &x, &d2),
-                    sandwich(&d1_inverse, &back, &d2_inverse),
-                )
+                (sandwich(&d1, &x, &d2), sandwich(&d1_inverse, &back, &d2_inverse))
             }
         };
         Ok(Audit {
             objective: singular_values(weighted.as_ref())?.iter().sum(),
             lower_bound: targets.iter().zip(&answer.dual).map(|(b, y)| b * y).sum(),
-            dual_norm: singular_values(whitened.as_ref())?
-                .first()
-                .copied()
-                .unwrap_or(0.0),
+            dual_norm: singular_values(whitened.as_ref())?.first().copied().unwrap_or(0.0),
             feasibility: if miss == 0.0 { 0.0 } else { miss / size },
         })
     }
@@ -99,10 +90,7 @@ impl Audit {
 /// `D1^2` and `D2^2`.
 fn gram_sums(map: &dyn LinearMap) -> (Mat<f64>, Mat<f64>) {
     let dims = map.dims();
-    let (mut g1, mut g2) = (
-        Mat::zeros(dims.rows, dims.rows),
-        Mat::zeros(dims.cols, dims.cols),
-    );
+    let (mut g1, mut g2) = (Mat::zeros(dims.rows, dims.rows), Mat::zeros(dims.cols, dims.cols));
     let mut unit = vec![0.0; dims.measurements];
     for i in 0..dims.measurements {
         unit[i] = 1.0;
@@ -112,10 +100,7 @@ fn gram_sums(map: &dyn LinearMap) -> (Mat<f64>, Mat<f64>) {
         linalg::accumulate(g2.as_mut(), a.transpose(), a.as_ref());
     }
     let (m, d1, d2) = (dims.measurements as f64, dims.rows as f64, dims.cols as f64);
-    (
-        scaled(g1.as_ref(), 1.0 / (m * d2)),
-        scaled(g2.as_ref(), 1.0 / (m * d1)),
-    )
+    (scaled(g1.as_ref(), 1.0 / (m * d2)), scaled(g2.as_ref(), 1.0 / (m * d1)))
 }
 
 /// `D` and its pseudo-inverse, given `D^2`.
@@ -123,23 +108,15 @@ fn roots(square: MatRef<'_, f64>) -> Result<(Mat<f64>, Mat<f64>), Error> {
     let (values, q) = linalg::symmetric_eigen(square, Par::Seq)?;
     let floor = RANK_TOLERANCE * max_abs(&values);
     let with = |f: fn(f64) -> f64| {
-        let weights: Vec<f64> = values
-            .iter()
-            .map(|&v| if v > floor { f(v.sqrt()) } else { 0.0 })
-            .collect();
-        product(
-            linalg::scale_columns(q.as_ref(), &weights).as_ref(),
-            q.transpose(),
-        )
+        let weights: Vec<f64> =
+            values.iter().map(|&v| if v > floor { f(v.sqrt()) } else { 0.0 }).collect();
+        product(linalg::scale_columns(q.as_ref(), &weights).as_ref(), q.transpose())
     };
     Ok((with(|d| d), with(|d| 1.0 / d)))
 }
 
 fn sandwich(left: &Mat<f64>, middle: &Mat<f64>, right: &Mat<f64>) -> Mat<f64> {
-    product(
-        product(left.as_ref(), middle.as_ref()).as_ref(),
-        right.as_ref(),
-    )
+    product(product(left.as_ref(), middle.as_ref()).as_ref(), right.as_ref())
 }
 
 fn scaled(a: MatRef<'_, f64>, factor: f64) -> Mat<f64> {
@@ -182,10 +159,7 @@ mod tests {
             off[3] += 0.1;
             assert!(Audit::new(&map, &off, &answer).unwrap().feasibility > 1e-3);
             answer.dual.pop();
-            assert!(matches!(
-                Audit::new(&map, &b, &answer),
-                Err(Error::Shape { .. })
-            ));
+            assert!(matches!(Audit::new(&map, &b, &answer), Err(Error::Shape { .. })));
         }
     }
 }

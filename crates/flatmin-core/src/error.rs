@@ -93,10 +93,6 @@ pub enum Error {
 pub fn finite(what: &'static str, values: &[f64]) -> Result<(), Error> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(()),
-        Some(index) => Err(Error::NotFinite {
-            what,
-            index,
-            value: values[index],
-        }),
+        Some(index) => Err(Error::NotFinite { what, index, value: values[index] }),
     }
 }

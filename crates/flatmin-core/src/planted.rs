@@ -38,14 +38,10 @@ pub fn low_rank(
             got: format!("{rank} for a {rows} x {cols} matrix"),
         });
     }
-    let (u, v) = (
-        stream.gaussian_matrix(rows, rank),
-        stream.gaussian_matrix(cols, rank),
-    );
+    let (u, v) = (stream.gaussian_matrix(rows, rank), stream.gaussian_matrix(cols, rank));
     let mut m = product(u.as_ref(), v.transpose());
     let norm = m.norm_l2();
-    m.col_iter_mut()
-        .for_each(|c| c.iter_mut().for_each(|v| *v /= norm));
+    m.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v /= norm));
     Ok(m)
 }
 

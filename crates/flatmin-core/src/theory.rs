@@ -55,9 +55,7 @@ pub fn statistical_dimension(rows: usize, cols: usize, rank: usize) -> f64 {
         return short * long;
     }
     let (rho, nu) = (rank / short, short / long);
-    let law = SingularValueLaw {
-        y: (nu - rho * nu) / (1.0 - rho * nu),
-    };
+    let law = SingularValueLaw { y: (nu - rho * nu) / (1.0 - rho * nu) };
     // The bracket is convex in tau; half its derivative, rho tau - (1 - rho) E (u - tau)_+, is
     // increasing and changes sign on [0, a+].
     let (mut low, mut high) = (0.0, law.largest());
@@ -112,9 +110,7 @@ pub fn transition_width(rows: usize, cols: usize, eta: f64) -> Result<f64, Error
 /// ```
 pub fn transition_deviation(rows: usize, cols: usize, rank: usize) -> f64 {
     let delta = statistical_dimension(rows, cols, rank);
-    (2.0 * delta.min(rows as f64 * cols as f64 - delta))
-        .max(0.0)
-        .sqrt()
+    (2.0 * delta.min(rows as f64 * cols as f64 - delta)).max(0.0).sqrt()
 }
 
 /// The limiting law of the singular values of a Gaussian `y n x n` matrix divided by `sqrt(n)`.
@@ -139,9 +135,7 @@ impl SingularValueLaw {
             let cos = (0.5 * theta).cos();
             (1.0 - root).powi(2) + 4.0 * root * cos * cos
         };
-        let end = ((tau * tau - 1.0 - self.y) / (2.0 * root))
-            .clamp(-1.0, 1.0)
-            .acos();
+        let end = ((tau * tau - 1.0 - self.y) / (2.0 * root)).clamp(-1.0, 1.0).acos();
         integrate(end, |theta| {
             let square = square(theta);
             if square == 0.0 {
@@ -188,12 +182,8 @@ mod tests {
             })
             .collect();
         let value = |tau: f64| {
-            let tail: f64 = draws
-                .iter()
-                .flatten()
-                .map(|s| (s - tau).max(0.0).powi(2))
-                .sum::<f64>()
-                / 200.0;
+            let tail: f64 =
+                draws.iter().flatten().map(|s| (s - tau).max(0.0).powi(2)).sum::<f64>() / 200.0;
             degrees_of_freedom(rows, cols, rank) as f64 + rank as f64 * tau * tau + tail
         };
         let grid = (0..400).map(|k| 3.0 * (rows.max(cols) as f64).sqrt() * f64::from(k) / 400.0);
@@ -202,23 +192,13 @@ mod tests {
 
     #[test]
     fn agrees_with_simulated_distances_to_order_one_over_d() {
-        for (rows, cols, rank) in [
-            (20, 20, 2),
-            (40, 40, 2),
-            (40, 80, 2),
-            (80, 40, 2),
-            (30, 31, 3),
-            (10, 60, 3),
-        ] {
-            let (formula, simulated) = (
-                statistical_dimension(rows, cols, rank),
-                by_simulation(rows, cols, rank),
-            );
+        for (rows, cols, rank) in
+            [(20, 20, 2), (40, 40, 2), (40, 80, 2), (80, 40, 2), (30, 31, 3), (10, 60, 3)]
+        {
+            let (formula, simulated) =
+                (statistical_dimension(rows, cols, rank), by_simulation(rows, cols, rank));
             let relative = (simulated - formula) / formula * rows.min(cols) as f64;
-            assert!(
-                (-0.1..0.4).contains(&relative),
-                "{rows} x {cols}, {rank}: {relative}"
-            );
+            assert!((-0.1..0.4).contains(&relative), "{rows} x {cols}, {rank}: {relative}");
         }
     }
 

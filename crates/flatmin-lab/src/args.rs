@@ -90,9 +90,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
             _ => (word.as_str(), None),
         };
         let mut value = |option: &'static str, rule: &'static str| {
-            let next = joined
-                .take()
-                .or_else(|| words.next().filter(|w| !w.starts_with("--")));
+            let next = joined.take().or_else(|| words.next().filter(|w| !w.starts_with("--")));
             next.ok_or(Error::MissingValue { option, rule })
         };
         match option {
@@ -106,11 +104,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
                     "paper" => Scale::Paper,
                     got => {
                         let got = got.to_owned();
-                        return Err(Error::BadValue {
-                            option: "--scale",
-                            rule,
-                            got,
-                        });
+                        return Err(Error::BadValue { option: "--scale", rule, got });
                     }
                 };
                 scaled = true;
@@ -119,28 +113,18 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
                 let rule = "a whole number from 1 to 1024";
                 let got = value("--jobs", rule)?;
                 let jobs = got.parse().ok().filter(|n| (1..=1024).contains(n));
-                options.jobs = Some(jobs.ok_or(Error::BadValue {
-                    option: "--jobs",
-                    rule,
-                    got,
-                })?);
+                options.jobs = Some(jobs.ok_or(Error::BadValue { option: "--jobs", rule, got })?);
             }
             "--seed" => {
                 let rule = "a whole number from 0 to 18446744073709551615";
                 let got = value("--seed", rule)?;
                 let seed = got.parse().ok();
-                options.seed = seed.ok_or(Error::BadValue {
-                    option: "--seed",
-                    rule,
-                    got,
-                })?;
+                options.seed = seed.ok_or(Error::BadValue { option: "--seed", rule, got })?;
             }
             "--out" => options.out = Some(value("--out", "a directory")?.into()),
             "--spec" => options.spec = Some(value("--spec", "a TOML file")?.into()),
             option if option.starts_with('-') => {
-                return Err(Error::UnknownOption {
-                    option: option.to_owned(),
-                });
+                return Err(Error::UnknownOption { option: option.to_owned() });
             }
             _ => options.experiments.push(word.clone()),
         }
@@ -149,23 +133,11 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
         }
     }
     if options.spec.is_some() && (scaled || !options.experiments.is_empty()) {
-        let first = if scaled {
-            "--scale"
-        } else {
-            "an experiment's name"
-        };
+        let first = if scaled { "--scale" } else { "an experiment's name" };
         let why = "a sweep of your own has its own grid";
-        return Err(Error::Conflict {
-            first,
-            second: "--spec",
-            why,
-        });
+        return Err(Error::Conflict { first, second: "--spec", why });
     }
-    Ok(if list {
-        Command::List
-    } else {
-        Command::Run(options)
-    })
+    Ok(if list { Command::List } else { Command::Run(options) })
 }
 
 #[cfg(test)]

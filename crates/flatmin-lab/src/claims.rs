@@ -76,10 +76,7 @@ pub fn claims(experiment: &str, records: &[&Record]) -> Vec<Claim> {
 
 /// The 50% points of two objectives on a line, where the grid has both.
 fn both(table: &Table<'_>, line: Line) -> Option<(Transition, Transition)> {
-    Some((
-        table.transition(line, Objective::Flat)?,
-        table.transition(line, Objective::Nuclear)?,
-    ))
+    Some((table.transition(line, Objective::Flat)?, table.transition(line, Objective::Nuclear)?))
 }
 
 /// On every line, FLAT's 50% point is above NUC's by no more than the grid resolves.
@@ -122,12 +119,7 @@ fn flat_nearly_matches(statement: &'static str, table: &Table<'_>) -> Claim {
         (_, 0) => Verdict::Held,
         _ => Verdict::DidNotHold,
     };
-    Claim {
-        statement,
-        source: PAPER,
-        measured,
-        verdict,
-    }
+    Claim { statement, source: PAPER, measured, verdict }
 }
 
 /// NUC's 50% point is within the width of the transition of the statistical dimension.
@@ -157,10 +149,7 @@ fn statistical_dimension_is_the_half_line(table: &Table<'_>) -> Claim {
     let measured = if parts.is_empty() {
         "No size has NUC's 50% point on this grid".to_owned()
     } else {
-        format!(
-            "50% points of NUC against the statistical dimension: {}",
-            parts.join("; ")
-        )
+        format!("50% points of NUC against the statistical dimension: {}", parts.join("; "))
     };
     Claim {
         statement: "With Gaussian measurements, half of the nuclear-norm solutions are exact when \
@@ -178,24 +167,13 @@ fn flat_recovers(table: &Table<'_>) -> Claim {
     let (mut recovered, mut draws) = (0, 0);
     let (mut passing, mut always) = (0, 0);
     for &line in &lines {
-        let points: Vec<_> = table
-            .groups(line, Objective::Flat)
-            .iter()
-            .map(|group| group.point())
-            .collect();
+        let points: Vec<_> =
+            table.groups(line, Objective::Flat).iter().map(|group| group.point()).collect();
         recovered += points.iter().map(|p| p.successes).sum::<usize>();
         draws += points.iter().map(|p| p.trials).sum::<usize>();
         let unseen = |level: f64| line.axis != Axis::Probability || level < 1.0;
-        passing += usize::from(
-            points
-                .iter()
-                .any(|p| unseen(p.level) && p.frequency() > 0.5),
-        );
-        always += usize::from(
-            points
-                .iter()
-                .any(|p| unseen(p.level) && p.frequency() == 1.0),
-        );
+        passing += usize::from(points.iter().any(|p| unseen(p.level) && p.frequency() > 0.5));
+        always += usize::from(points.iter().any(|p| unseen(p.level) && p.frequency() == 1.0));
     }
     let verdict = if draws == 0 || (0 < passing && passing < lines.len()) {
         Verdict::NotDecided
@@ -329,12 +307,7 @@ mod tests {
     ) -> Vec<Record> {
         let mut records = Vec::new();
         for (k, &count) in counts.iter().enumerate() {
-            let cell = Cell {
-                rows: 20,
-                cols: 20,
-                rank: 2,
-                sampling: sampling(k),
-            };
+            let cell = Cell { rows: 20, cols: 20, rank: 2, sampling: sampling(k) };
             for trial in 0..4 {
                 let mut record = Record::blank("x", &cell, trial, of);
                 record.success = (trial as usize) < count;
@@ -347,40 +320,27 @@ mod tests {
 
     fn verdicts(experiment: &str, flat: &[Record], nuclear: &[Record]) -> Vec<Verdict> {
         let all: Vec<&Record> = flat.iter().chain(nuclear).collect();
-        claims(experiment, &all)
-            .into_iter()
-            .map(|c| c.verdict)
-            .collect()
+        claims(experiment, &all).into_iter().map(|c| c.verdict).collect()
     }
 
     #[test]
     fn sensing_claims_follow_the_half_lines() {
         use Verdict::{DidNotHold, Held, NotDecided};
         // The statistical dimension of d = 20, r = 2 is about 140.
-        let at = |k| Sampling::Gaussian {
-            measurements: 40 * (k + 1),
-        };
+        let at = |k| Sampling::Gaussian { measurements: 40 * (k + 1) };
         let flat = |counts: &[usize]| records(counts, at, Objective::Flat);
         let nuclear = |counts: &[usize]| records(counts, at, Objective::Nuclear);
         let check = |a: &[usize], b: &[usize]| verdicts("fig3-sensing", &flat(a), &nuclear(b));
         assert_eq!(check(&[0, 0, 1, 4, 4], &[0, 0, 1, 4, 4]), [Held, Held]);
-        assert_eq!(
-            check(&[0, 0, 0, 0, 4], &[0, 0, 1, 4, 4]),
-            [DidNotHold, Held]
-        );
-        assert_eq!(
-            check(&[0, 0, 4, 4, 4], &[0, 4, 4, 4, 4]),
-            [Held, DidNotHold]
-        );
+        assert_eq!(check(&[0, 0, 0, 0, 4], &[0, 0, 1, 4, 4]), [DidNotHold, Held]);
+        assert_eq!(check(&[0, 0, 4, 4, 4], &[0, 4, 4, 4, 4]), [Held, DidNotHold]);
         assert_eq!(check(&[0, 0, 0], &[0, 0, 0]), [NotDecided, NotDecided]);
     }
 
     #[test]
     fn completion_claims_need_recovery_below_full_sampling() {
         use Verdict::{DidNotHold, Held, NotDecided};
-        let at = |k| Sampling::Bernoulli {
-            p: Millionths(250_000 * (k as u32 + 1)),
-        };
+        let at = |k| Sampling::Bernoulli { p: Millionths(250_000 * (k as u32 + 1)) };
         let flat = |counts: &[usize]| records(counts, at, Objective::Flat);
         let nuclear = |counts: &[usize]| records(counts, at, Objective::Nuclear);
         let check = |a: &[usize], b: &[usize]| verdicts("fig3-completion", &flat(a), &nuclear(b));
@@ -393,10 +353,7 @@ mod tests {
     #[test]
     fn uneven_claims_need_a_significant_difference() {
         use Verdict::{DidNotHold, Held, NotDecided};
-        let at = |k| Sampling::PowerLaw {
-            entries: 100,
-            exponent: Millionths(100 * k as u32),
-        };
+        let at = |k| Sampling::PowerLaw { entries: 100, exponent: Millionths(100 * k as u32) };
         let flat = |counts: &[usize]| records(counts, at, Objective::Flat);
         let nuclear = |counts: &[usize]| records(counts, at, Objective::Nuclear);
         let check = |a: &[usize], b: &[usize]| verdicts("nonuniform", &flat(a), &nuclear(b));

@@ -80,10 +80,7 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Experiment>, Error> {
         if !EXPERIMENTS.iter().any(|e| named(e, name)) {
             let known: Vec<_> = EXPERIMENTS.iter().map(|e| e.id).collect();
             let known = format!("{}, and fig3 for both panels", known.join(", "));
-            return Err(Error::UnknownExperiment {
-                name: name.clone(),
-                known,
-            });
+            return Err(Error::UnknownExperiment { name: name.clone(), known });
         }
     }
     let wanted = |e: &&Experiment| names.is_empty() || names.iter().any(|name| named(e, name));
@@ -91,12 +88,7 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Experiment>, Error> {
 }
 
 fn square(d: usize, sampling: Sampling) -> Cell {
-    Cell {
-        rows: d,
-        cols: d,
-        rank: 2,
-        sampling,
-    }
+    Cell { rows: d, cols: d, rank: 2, sampling }
 }
 
 /// The paper's grid of Figure 3 (a), or its corner.
@@ -119,18 +111,9 @@ fn completion(scale: Scale) -> (Vec<Cell>, u32) {
         Scale::Quick => (50, (10_u32..=90).step_by(10), 10),
         Scale::Paper => (100, (5..=95).step_by(5), 10),
     };
-    let cell = |d, percent| {
-        square(
-            d,
-            Sampling::Bernoulli {
-                p: Millionths(10_000 * percent),
-            },
-        )
-    };
-    let cells = (10..=d_max)
-        .step_by(10)
-        .flat_map(|d| percent.clone().map(move |p| cell(d, p)))
-        .collect();
+    let cell = |d, percent| square(d, Sampling::Bernoulli { p: Millionths(10_000 * percent) });
+    let cells =
+        (10..=d_max).step_by(10).flat_map(|d| percent.clone().map(move |p| cell(d, p))).collect();
     (cells, trials)
 }
 
@@ -146,13 +129,7 @@ fn nonuniform(scale: Scale) -> (Vec<Cell>, u32) {
     };
     let (d, entries) = UNEVEN;
     let cell = |thousandths| {
-        square(
-            d,
-            Sampling::PowerLaw {
-                entries,
-                exponent: Millionths(1000 * thousandths),
-            },
-        )
+        square(d, Sampling::PowerLaw { entries, exponent: Millionths(1000 * thousandths) })
     };
     ((0_u32..=2000).step_by(250).map(cell).collect(), trials)
 }
@@ -169,11 +146,7 @@ mod tests {
         for experiment in EXPERIMENTS {
             let paper = experiment.sweep(Scale::Paper).cells;
             let quick = experiment.sweep(Scale::Quick).cells;
-            assert!(
-                quick.iter().all(|cell| paper.contains(cell)),
-                "{}",
-                experiment.id
-            );
+            assert!(quick.iter().all(|cell| paper.contains(cell)), "{}", experiment.id);
         }
     }
 }

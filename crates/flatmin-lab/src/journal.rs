@@ -51,9 +51,7 @@ impl Journal {
     /// When the write fails (a full disk, say).
     pub fn append(&mut self, path: &Path, draw: &[Timed]) -> Result<(), Error> {
         let block = encode(draw)?;
-        self.file
-            .write_all(&block)
-            .map_err(Error::io("write", path))?;
+        self.file.write_all(&block).map_err(Error::io("write", path))?;
         self.file.flush().map_err(Error::io("flush", path))
     }
 }
@@ -77,9 +75,7 @@ fn scan(path: &Path, sweep: &Sweep) -> Result<(Finished, u64), Error> {
         return if HEADER.starts_with(&bytes) {
             Ok((Finished::new(), 0))
         } else {
-            Err(Error::NotAJournal {
-                path: path.to_owned(),
-            })
+            Err(Error::NotAJournal { path: path.to_owned() })
         };
     };
     let mut finished = Finished::new();
@@ -108,22 +104,17 @@ fn scan(path: &Path, sweep: &Sweep) -> Result<(Finished, u64), Error> {
 fn draw_of(block: &[Timed], sweep: &Sweep) -> Option<(Cell, u32)> {
     let first = &block.first()?.record;
     let (cell, trial) = (first.cell()?, first.trial);
-    let fits = block
-        .iter()
-        .zip(&sweep.objectives)
-        .all(|(row, &objective)| {
-            row.record.objective == objective
-                && row.record.trial == trial
-                && row.record.cell() == Some(cell)
-                && row.record.experiment == sweep.id
-        });
+    let fits = block.iter().zip(&sweep.objectives).all(|(row, &objective)| {
+        row.record.objective == objective
+            && row.record.trial == trial
+            && row.record.cell() == Some(cell)
+            && row.record.experiment == sweep.id
+    });
     fits.then_some((cell, trial))
 }
 
 fn encode(draw: &[Timed]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::WriterBuilder::new()
-        .has_headers(false)
-        .from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for row in draw {
         writer.serialize((&row.record, row.seconds))?;
     }
@@ -131,9 +122,7 @@ fn encode(draw: &[Timed]) -> Result<Vec<u8>, csv::Error> {
 }
 
 fn decode(line: &[u8]) -> Option<Timed> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(line);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line);
     let (record, seconds): (Record, f64) = reader.deserialize().next()?.ok()?;
     Some(Timed { record, seconds })
 }

@@ -73,11 +73,7 @@ fn summary(finished: &Finished) -> String {
             text.push_str(&format!("  {}: {}\n", claim.verdict, claim.statement));
             text.push_str(&format!("    {}\n", claim.measured));
         }
-        let certified = section
-            .rows
-            .iter()
-            .filter(|row| row.record.certified)
-            .count();
+        let certified = section.rows.iter().filter(|row| row.record.certified).count();
         text.push_str(&format!(
             "  {certified} of {} solves certified to a relative gap of {:e}\n",
             section.rows.len(),

@@ -40,10 +40,7 @@ impl Progress {
     /// On standard error.
     pub fn stderr() -> Progress {
         let output = if std::io::stderr().is_terminal() {
-            Output::Bar(ProgressBar::with_draw_target(
-                None,
-                ProgressDrawTarget::stderr(),
-            ))
+            Output::Bar(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()))
         } else {
             Output::Plain
         };
@@ -65,17 +62,12 @@ impl Progress {
             started: now,
             last_line: now,
         };
-        Progress {
-            output,
-            state: Mutex::new(state),
-        }
+        Progress { output, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Counters stay meaningful even if a worker panicked between two updates.
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Begins a run whose missing draws belong to these cells.
@@ -120,11 +112,7 @@ impl Progress {
                 state.missing.remove(&(sweep, *cell));
             }
         }
-        let cells = format!(
-            "{}/{} cells",
-            state.cells - state.missing.len(),
-            state.cells
-        );
+        let cells = format!("{}/{} cells", state.cells - state.missing.len(), state.cells);
         match &self.output {
             Output::Bar(bar) => {
                 bar.set_message(cells);

@@ -70,21 +70,14 @@ impl Record {
     /// The cell that this record belongs to; `None` when its columns contradict each other.
     pub fn cell(&self) -> Option<Cell> {
         let sampling = match (self.model, self.p, self.entries, self.exponent) {
-            (Model::Sensing, None, None, None) => Sampling::Gaussian {
-                measurements: self.m,
-            },
+            (Model::Sensing, None, None, None) => Sampling::Gaussian { measurements: self.m },
             (Model::Completion, Some(p), None, None) => Sampling::Bernoulli { p },
             (Model::Completion, None, Some(entries), Some(exponent)) => {
                 Sampling::PowerLaw { entries, exponent }
             }
             _ => return None,
         };
-        Some(Cell {
-            rows: self.d1,
-            cols: self.d2,
-            rank: self.rank,
-            sampling,
-        })
+        Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling })
     }
 
     /// A record of a cell before anything was solved: a failure without a status.
@@ -187,9 +180,7 @@ pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<
 
 /// The bytes of a writer into memory.
 pub(crate) fn finish(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {
-    writer
-        .into_inner()
-        .map_err(|e| csv::Error::from(e.into_error()))
+    writer.into_inner().map_err(|e| csv::Error::from(e.into_error()))
 }
 
 #[cfg(test)]
@@ -199,16 +190,8 @@ mod tests {
     #[test]
     fn records_survive_the_way_through_text() -> Result<(), Box<dyn std::error::Error>> {
         let exponent = Millionths(300_000);
-        let sampling = Sampling::PowerLaw {
-            entries: 900,
-            exponent,
-        };
-        let cell = Cell {
-            rows: 30,
-            cols: 31,
-            rank: 2,
-            sampling,
-        };
+        let sampling = Sampling::PowerLaw { entries: 900, exponent };
+        let cell = Cell { rows: 30, cols: 31, rank: 2, sampling };
         let mut full = Record::blank("x", &cell, 3, Objective::Nuclear);
         full.status = "a, \"quoted\" status".to_owned();
         full.value = Some(0.1 + 0.2);

@@ -55,11 +55,8 @@ impl Report<'_> {
     }
 
     fn overview(&self, page: &mut String) {
-        let claims: Vec<(&Section, &Claim)> = self
-            .sections
-            .iter()
-            .flat_map(|s| s.claims.iter().map(move |c| (s, c)))
-            .collect();
+        let claims: Vec<(&Section, &Claim)> =
+            self.sections.iter().flat_map(|s| s.claims.iter().map(move |c| (s, c))).collect();
         if !claims.is_empty() {
             page.push_str("<h2>The claims</h2>\n<div class=\"scroll\"><table>\n");
             page.push_str("<tr><th>Claim</th><th>Verdict</th><th>Experiment</th></tr>\n");
@@ -202,9 +199,7 @@ fn row(page: &mut String, cells: &[String]) {
 }
 
 fn head(page: &mut String, title: &str, names: &[&str]) {
-    page.push_str(&format!(
-        "<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"data\">\n<tr>"
-    ));
+    page.push_str(&format!("<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"data\">\n<tr>"));
     for (k, name) in names.iter().enumerate() {
         page.push_str(if k == 0 { "<th>" } else { "<th class=\"n\">" });
         page.push_str(name);
@@ -216,20 +211,13 @@ fn head(page: &mut String, title: &str, names: &[&str]) {
 /// The 50% points of each size, and for sensing the theory beside them.
 fn write_transitions(page: &mut String, table: &Table<'_>) {
     let lines = table.lines();
-    let lines = lines
-        .iter()
-        .filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
+    let lines = lines.iter().filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
     let (mut open, mut theory_too) = (false, false);
     for &line in lines {
         let gaussian = line.axis == Axis::Measurements;
         if !open {
-            let mut names = vec![
-                "size, rank",
-                "FLAT 50%",
-                "NUC 50%",
-                "FLAT − NUC",
-                "NUC 10%–90% distance",
-            ];
+            let mut names =
+                vec!["size, rank", "FLAT 50%", "NUC 50%", "FLAT − NUC", "NUC 10%–90% distance"];
             if gaussian {
                 names.extend(["statistical dimension", "NUC − theory"]);
             }
@@ -256,12 +244,8 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
             format!("{}, {}", size(line), line.rank),
             half(0),
             half(1),
-            found[0]
-                .zip(found[1])
-                .map_or_else(none, |(f, n)| difference(f.half - n.half)),
-            found[1]
-                .and_then(|t| t.width)
-                .map_or_else(none, |w| level(line.axis, w)),
+            found[0].zip(found[1]).map_or_else(none, |(f, n)| difference(f.half - n.half)),
+            found[1].and_then(|t| t.width).map_or_else(none, |w| level(line.axis, w)),
         ];
         if theory_too {
             let theory = statistical_dimension(line.rows, line.cols, line.rank);
@@ -285,18 +269,9 @@ fn write_uneven(page: &mut String, table: &Table<'_>) {
         let Axis::Exponent { entries } = line.axis else {
             continue;
         };
-        let title = format!(
-            "{}, rank {}, {entries} expected entries",
-            size(line),
-            line.rank
-        );
-        let names = [
-            "exponent",
-            "FLAT recovers",
-            "NUC recovers",
-            "FLAT median error",
-            "NUC median error",
-        ];
+        let title = format!("{}, rank {}, {entries} expected entries", size(line), line.rank);
+        let names =
+            ["exponent", "FLAT recovers", "NUC recovers", "FLAT median error", "NUC median error"];
         head(page, &title, &names);
         let flat = table.groups(line, Objective::Flat);
         let nuclear = table.groups(line, Objective::Nuclear);
@@ -311,14 +286,9 @@ fn write_uneven(page: &mut String, table: &Table<'_>) {
                 })
             };
             let error = |k: usize| {
-                at[k].map_or("–".to_owned(), |g| {
-                    format!("{:.1e}", g.error_quantile(0.5))
-                })
+                at[k].map_or("–".to_owned(), |g| format!("{:.1e}", g.error_quantile(0.5)))
             };
-            row(
-                page,
-                &[x.to_string(), count(0), count(1), error(0), error(1)],
-            );
+            row(page, &[x.to_string(), count(0), count(1), error(0), error(1)]);
         }
         page.push_str("</table></div>\n");
     }
@@ -336,20 +306,12 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
     if open.is_empty() {
         return;
     }
-    page.push_str(&format!(
-        "<details><summary>The other {}</summary>\n",
-        open.len()
-    ));
+    page.push_str(&format!("<details><summary>The other {}</summary>\n", open.len()));
     page.push_str("<div class=\"scroll\"><table class=\"data\">\n<tr><th>cell</th><th>draw</th>");
     page.push_str("<th>objective</th><th>status</th><th>gap</th><th>recovered</th></tr>\n");
     for record in open.iter().take(LISTED) {
-        let cell = record
-            .cell()
-            .as_ref()
-            .map_or_else(String::new, Cell::to_string);
-        let gap = record
-            .relative_gap
-            .map_or("–".to_owned(), |gap| format!("{gap:.1e}"));
+        let cell = record.cell().as_ref().map_or_else(String::new, Cell::to_string);
+        let gap = record.relative_gap.map_or("–".to_owned(), |gap| format!("{gap:.1e}"));
         let recovered = if record.success { "yes" } else { "no" };
         let cells = [
             cell,
@@ -374,11 +336,7 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
 
 /// The text of `timings.js`: what the page says about time.
 pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: f64) -> String {
-    let total: f64 = sections
-        .iter()
-        .flat_map(|s| &s.rows)
-        .map(|row| row.seconds)
-        .sum();
+    let total: f64 = sections.iter().flat_map(|s| &s.rows).map(|row| row.seconds).sum();
     let mut script = format!(
         "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s), \
          solved {} draws and found {} in the journal; all solves together took {total:.0} s, one \

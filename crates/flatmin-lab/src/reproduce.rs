@@ -77,10 +77,7 @@ pub fn reproduce(
     let settings = Settings {
         seed: options.seed,
         jobs: options.jobs.unwrap_or_else(cores),
-        dir: options
-            .out
-            .clone()
-            .unwrap_or_else(|| default_dir(&scale, options.seed)),
+        dir: options.out.clone().unwrap_or_else(|| default_dir(&scale, options.seed)),
         scale,
     };
     let dir = OutDir::open(&settings, &sweeps, options.fresh)?;
@@ -94,49 +91,25 @@ pub fn reproduce(
         let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
         let (claims, figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
         let command = command(options, &sweep.id);
-        sections.push(Section {
-            sweep,
-            rows,
-            claims,
-            figures,
-            command,
-        });
+        sections.push(Section { sweep, rows, claims, figures, command });
     }
     for section in &sections {
-        let path = dir
-            .path()
-            .join("records")
-            .join(format!("{}.csv", section.sweep.id));
+        let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
         write_atomically(&path, &to_csv(section.records())?)?;
         for figure in &section.figures {
-            let path = dir
-                .path()
-                .join("figures")
-                .join(format!("{}.svg", figure.name));
+            let path = dir.path().join("figures").join(format!("{}.svg", figure.name));
             write_atomically(&path, figure.svg.as_bytes())?;
         }
     }
     let timings = timings_csv(sections.iter().flat_map(|s| &s.rows))?;
     write_atomically(&dir.path().join("timings.csv"), &timings)?;
     let seconds = clock.elapsed().as_secs_f64();
-    let report = Report {
-        sections: &sections,
-        scale: &settings.scale,
-        seed: settings.seed,
-    };
+    let report = Report { sections: &sections, scale: &settings.scale, seed: settings.seed };
     let path = dir.path().join("report").join("index.html");
     write_atomically(&path, report.html().as_bytes())?;
     let script = report::timings_script(&sections, tally, settings.jobs, seconds);
-    write_atomically(
-        &dir.path().join("report").join("timings.js"),
-        script.as_bytes(),
-    )?;
-    Ok(Finished {
-        sections,
-        tally,
-        seconds,
-        report: path,
-    })
+    write_atomically(&dir.path().join("report").join("timings.js"), script.as_bytes())?;
+    Ok(Finished { sections, tally, seconds, report: path })
 }
 
 fn cores() -> usize {

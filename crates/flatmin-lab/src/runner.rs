@@ -104,10 +104,7 @@ impl OutDir {
             }
             write_atomically(&path, text.as_bytes())?;
         }
-        Ok(OutDir {
-            path: dir.clone(),
-            _lock: lock,
-        })
+        Ok(OutDir { path: dir.clone(), _lock: lock })
     }
 
     /// The directory.
@@ -126,9 +123,8 @@ impl OutDir {
     /// When its journal cannot be read.
     pub fn rows(&self, sweep: &Sweep) -> Result<Option<Vec<Timed>>, Error> {
         let mut finished = journal::read(&self.journal(&sweep.id), sweep)?;
-        let draws: Option<Vec<_>> = cells_and_trials(sweep)
-            .map(|key| finished.remove(&key))
-            .collect();
+        let draws: Option<Vec<_>> =
+            cells_and_trials(sweep).map(|key| finished.remove(&key)).collect();
         Ok(draws.map(|draws| draws.into_iter().flatten().collect()))
     }
 }
@@ -139,10 +135,8 @@ fn toml_string(text: &str) -> toml::Value {
 
 fn read_identity(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     match fs::read_to_string(path) {
-        Ok(text) => toml::from_str(&text).map_err(|e| Error::SpecSyntax {
-            path: path.to_owned(),
-            message: e.to_string(),
-        }),
+        Ok(text) => toml::from_str(&text)
+            .map_err(|e| Error::SpecSyntax { path: path.to_owned(), message: e.to_string() }),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(e) => Err(Error::io("read", path)(e)),
     }
@@ -152,10 +146,7 @@ fn identity(settings: &Settings, sweeps: &[Sweep]) -> BTreeMap<String, String> {
     let mut identity = BTreeMap::from([
         ("scale".to_owned(), settings.scale.clone()),
         ("seed".to_owned(), settings.seed.to_string()),
-        (
-            "solver sources".to_owned(),
-            env!("FLATMIN_SOLVERS").to_owned(),
-        ),
+        ("solver sources".to_owned(), env!("FLATMIN_SOLVERS").to_owned()),
         ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
     ]);
     for sweep in sweeps {
@@ -191,10 +182,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn cells_and_trials(sweep: &Sweep) -> impl Iterator<Item = (Cell, u32)> + '_ {
-    sweep
-        .cells
-        .iter()
-        .flat_map(|&cell| (0..sweep.trials).map(move |trial| (cell, trial)))
+    sweep.cells.iter().flat_map(|&cell| (0..sweep.trials).map(move |trial| (cell, trial)))
 }
 
 /// How much of a run was computed now.
@@ -220,10 +208,7 @@ pub fn run(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(settings.jobs)
         .build()
-        .map_err(|e| Error::Threads {
-            jobs: settings.jobs,
-            message: e.to_string(),
-        })?;
+        .map_err(|e| Error::Threads { jobs: settings.jobs, message: e.to_string() })?;
     let journals = dir.path.join("journal");
     fs::create_dir_all(&journals).map_err(Error::io("create", &journals))?;
     let mut writers = Vec::new();
@@ -242,33 +227,20 @@ pub fn run(
     }
     // Cheap and dear cells mixed, so that the time left can be judged from the rate so far.
     missing.sort_by_cached_key(|&(index, cell, trial)| (cell.key().1, index, trial));
-    let tally = Tally {
-        computed: missing.len(),
-        resumed: total - missing.len(),
-    };
+    let tally = Tally { computed: missing.len(), resumed: total - missing.len() };
     progress.start(tally, missing.iter().map(|&(index, cell, _)| (index, cell)));
     pool.install(|| {
-        missing
-            .par_iter()
-            .with_max_len(1)
-            .try_for_each(|&(index, cell, number)| {
-                let draw = Draw {
-                    sweep: &sweeps[index],
-                    cell,
-                    trial: number,
-                    seed: settings.seed,
-                };
-                let rows = trial(&draw);
-                let (path, journal) = &writers[index];
-                // A poisoned lock only says that another worker panicked; the file is still whole.
-                let mut journal = journal
-                    .lock()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner());
-                journal.append(path, &rows)?;
-                drop(journal);
-                progress.finished(index, &cell);
-                Ok::<(), Error>(())
-            })
+        missing.par_iter().with_max_len(1).try_for_each(|&(index, cell, number)| {
+            let draw = Draw { sweep: &sweeps[index], cell, trial: number, seed: settings.seed };
+            let rows = trial(&draw);
+            let (path, journal) = &writers[index];
+            // A poisoned lock only says that another worker panicked; the file is still whole.
+            let mut journal = journal.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            journal.append(path, &rows)?;
+            drop(journal);
+            progress.finished(index, &cell);
+            Ok::<(), Error>(())
+        })
     })?;
     progress.end();
     Ok(tally)

@@ -18,9 +18,7 @@ impl Millionths {
     /// assert_eq!(Millionths::nearest(-1.0), None);
     /// ```
     pub fn nearest(value: f64) -> Option<Millionths> {
-        (0.0..=4000.0)
-            .contains(&value)
-            .then(|| Millionths((value * 1e6).round() as u32))
+        (0.0..=4000.0).contains(&value).then(|| Millionths((value * 1e6).round() as u32))
     }
 
     /// The number.
@@ -118,17 +116,12 @@ impl Cell {
         let (family, a, b) = match self.sampling {
             Sampling::Gaussian { measurements } => ("sensing", measurements as u64, 0),
             Sampling::Bernoulli { p } => ("completion", u64::from(p.0), 0),
-            Sampling::PowerLaw { entries, exponent } => (
-                "completion, power law",
-                entries as u64,
-                u64::from(exponent.0),
-            ),
+            Sampling::PowerLaw { entries, exponent } => {
+                ("completion, power law", entries as u64, u64::from(exponent.0))
+            }
         };
         let words = [self.rows as u64, self.cols as u64, self.rank as u64, a, b];
-        (
-            family,
-            words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb),
-        )
+        (family, words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb))
     }
 
     /// Degrees of freedom of a matrix of this shape and rank: no method recovers from fewer
@@ -158,12 +151,7 @@ fn absorb(hash: u64, word: u64) -> u64 {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Cell {
-            rows,
-            cols,
-            rank,
-            sampling,
-        } = self;
+        let Cell { rows, cols, rank, sampling } = self;
         write!(f, "{} {rows}x{cols} rank {rank}, ", self.model())?;
         match sampling {
             Sampling::Gaussian { measurements } => write!(f, "m = {measurements}"),
@@ -235,9 +223,7 @@ pub mod objective_name {
     /// assert!(parse("flat").is_some() && parse("Flat").is_none());
     /// ```
     pub fn parse(name: &str) -> Option<Objective> {
-        [Objective::Flat, Objective::Nuclear]
-            .into_iter()
-            .find(|o| o.to_string() == name)
+        [Objective::Flat, Objective::Nuclear].into_iter().find(|o| o.to_string() == name)
     }
 
     /// For `#[serde(with)]`.
@@ -272,32 +258,11 @@ mod tests {
                 for n in 0..30 {
                     for sampling in [
                         Sampling::Gaussian { measurements: n },
-                        Sampling::Bernoulli {
-                            p: Millionths(n as u32),
-                        },
-                        Sampling::PowerLaw {
-                            entries: 7,
-                            exponent: Millionths(n as u32),
-                        },
+                        Sampling::Bernoulli { p: Millionths(n as u32) },
+                        Sampling::PowerLaw { entries: 7, exponent: Millionths(n as u32) },
                     ] {
-                        keys.insert(
-                            Cell {
-                                rows: d,
-                                cols: d,
-                                rank,
-                                sampling,
-                            }
-                            .key(),
-                        );
-                        keys.insert(
-                            Cell {
-                                rows: d,
-                                cols: 50,
-                                rank,
-                                sampling,
-                            }
-                            .key(),
-                        );
+                        keys.insert(Cell { rows: d, cols: d, rank, sampling }.key());
+                        keys.insert(Cell { rows: d, cols: 50, rank, sampling }.key());
                         cells += 2;
                     }
                 }
@@ -306,12 +271,7 @@ mod tests {
         assert_eq!(keys.len(), cells);
         // Pinned: published records depend on it.
         let sampling = Sampling::Gaussian { measurements: 40 };
-        let cell = Cell {
-            rows: 10,
-            cols: 10,
-            rank: 2,
-            sampling,
-        };
+        let cell = Cell { rows: 10, cols: 10, rank: 2, sampling };
         assert_eq!(cell.key(), ("sensing", 8_498_962_116_467_794_610));
     }
 }

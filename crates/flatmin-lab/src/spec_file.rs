@@ -43,10 +43,7 @@ struct File {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a number, a list of numbers, or { from, to, step }"
-)]
+#[serde(untagged, expecting = "expected a number, a list of numbers, or { from, to, step }")]
 enum Values {
     One(f64),
     Many(Vec<f64>),
@@ -90,12 +87,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self, key: &'static str, rule: &'static str, got: impl ToString) -> Error {
-        Error::Spec {
-            path: self.path.to_owned(),
-            key,
-            rule,
-            got: got.to_string(),
-        }
+        Error::Spec { path: self.path.to_owned(), key, rule, got: got.to_string() }
     }
 
     fn sweep(&self, file: File) -> Result<Sweep, Error> {
@@ -117,12 +109,7 @@ impl Reader<'_> {
                     return Err(self.error("rank", "must be at most the smaller of d1, d2", got));
                 }
                 for &sampling in &samplings {
-                    cells.push(self.cell(Cell {
-                        rows,
-                        cols,
-                        rank,
-                        sampling,
-                    })?);
+                    cells.push(self.cell(Cell { rows, cols, rank, sampling })?);
                 }
             }
         }
@@ -135,31 +122,18 @@ impl Reader<'_> {
             ));
         }
         let title = format!("Sweep {id}: {}", file.model);
-        Ok(Sweep {
-            id,
-            title,
-            objectives,
-            cells,
-            trials: file.trials,
-            tolerance,
-        })
+        Ok(Sweep { id, title, objectives, cells, trials: file.trials, tolerance })
     }
 
     fn name(&self, given: Option<&str>) -> Result<String, Error> {
-        let stem = self
-            .path
-            .file_stem()
-            .map(|s| s.to_string_lossy().to_lowercase());
+        let stem = self.path.file_stem().map(|s| s.to_string_lossy().to_lowercase());
         let name = given.map(str::to_owned).or(stem).unwrap_or_default();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || !name.chars().all(plain) {
             let rule = "must consist of lower-case letters, digits and hyphens";
             return Err(self.error("name", rule, format!("'{name}'")));
         }
-        if crate::experiment::EXPERIMENTS
-            .iter()
-            .any(|e| e.id == name || e.group == name)
-        {
+        if crate::experiment::EXPERIMENTS.iter().any(|e| e.id == name || e.group == name) {
             return Err(self.error("name", "must not be that of a known experiment", name));
         }
         Ok(name)
@@ -194,11 +168,7 @@ impl Reader<'_> {
                 }
                 Ok(d1.into_iter().zip(d2).collect())
             }
-            _ => Err(self.error(
-                "d",
-                "is needed, or d1 and d2, and not both",
-                "another choice",
-            )),
+            _ => Err(self.error("d", "is needed, or d1 and d2, and not both", "another choice")),
         }
     }
 
@@ -217,14 +187,9 @@ impl Reader<'_> {
             (Model::Completion, None, None, Some(entries), Some(exponent)) => {
                 let rule = "must lie between 0 and 20";
                 let exponents = self.millionths("exponent", rule, 20.0, exponent)?;
-                let pairs = self
-                    .counts("entries", entries)?
-                    .into_iter()
-                    .flat_map(|entries| {
-                        exponents
-                            .iter()
-                            .map(move |&exponent| Sampling::PowerLaw { entries, exponent })
-                    });
+                let pairs = self.counts("entries", entries)?.into_iter().flat_map(|entries| {
+                    exponents.iter().map(move |&exponent| Sampling::PowerLaw { entries, exponent })
+                });
                 Ok(pairs.collect())
             }
             (Model::Sensing, ..) => {
@@ -266,9 +231,7 @@ impl Reader<'_> {
                     let got = format!("from {from} to {to} in steps of {step}");
                     return Err(self.error(key, rule, got));
                 }
-                (0..=steps as usize)
-                    .map(|k| from + k as f64 * step)
-                    .collect()
+                (0..=steps as usize).map(|k| from + k as f64 * step).collect()
             }
         };
         if list.is_empty() {
@@ -347,27 +310,15 @@ mod tests {
             (base.replace("[40]", "'many'"), "{ from, to, step }"),
             (base.replace("[40]", "[40.5]"), "m must be a whole number"),
             (base.replace("[40]", "[]"), "m must hold at least one value"),
-            (
-                base.replace("[40]", "{ from = 1, to = 9, step = 0 }"),
-                "steps of 0",
-            ),
+            (base.replace("[40]", "{ from = 1, to = 9, step = 0 }"), "steps of 0"),
             (base.replace("[40]", "[40, 40]"), "m = 40 twice"),
-            (
-                base.replace("m = [40]", "p = [0.5]"),
-                "m is needed for sensing",
-            ),
+            (base.replace("m = [40]", "p = [0.5]"), "m is needed for sensing"),
             (base.replace("rank = 2", "rank = 11"), "11 for a 10 x 10"),
             (base.replace("rank = 2\n", ""), "rank"),
-            (
-                base.replace("trials = 2", "trials = 0"),
-                "trials must be at least 1",
-            ),
+            (base.replace("trials = 2", "trials = 0"), "trials must be at least 1"),
             (base.replace("'sensing'", "'sensation'"), "sensation"),
             (base.replace("d = [10]", "d1 = [10]"), "d is needed"),
-            (
-                base.replace("d = [10]", "d1 = [10]\nd2 = [10, 11]"),
-                "1 and 2",
-            ),
+            (base.replace("d = [10]", "d1 = [10]\nd2 = [10, 11]"), "1 and 2"),
             (base.replace("[10]", "[100000000]"), "2^28"),
             (format!("{base}tolerance = 2.0"), "tolerance"),
             (format!("{base}objectives = ['flat', 'flat']"), "each once"),
@@ -377,10 +328,7 @@ mod tests {
         ];
         for (text, part) in cases {
             let message = parse_text(&text).err().unwrap_or_default();
-            assert!(
-                message.contains(part),
-                "'{part}' is not in '{message}' for {text}"
-            );
+            assert!(message.contains(part), "'{part}' is not in '{message}' for {text}");
             assert!(message.contains("my-sweep.toml"), "{message}");
         }
     }

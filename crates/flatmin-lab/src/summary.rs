@@ -46,35 +46,21 @@ impl Group<'_> {
     /// Successes among the trials.
     pub fn point(&self) -> Point {
         let successes = self.records.iter().filter(|r| r.success).count();
-        Point {
-            level: self.level,
-            successes,
-            trials: self.records.len(),
-        }
+        Point { level: self.level, successes, trials: self.records.len() }
     }
 
     /// Quantile of the error over trials, by linear interpolation between order statistics; trials
     /// without an answer count as infinite error.
     pub fn error_quantile(&self, q: f64) -> f64 {
-        let mut errors: Vec<f64> = self
-            .records
-            .iter()
-            .map(|r| r.error.unwrap_or(f64::INFINITY))
-            .collect();
+        let mut errors: Vec<f64> =
+            self.records.iter().map(|r| r.error.unwrap_or(f64::INFINITY)).collect();
         errors.sort_by(f64::total_cmp);
         let Some(last) = errors.len().checked_sub(1) else {
             return f64::INFINITY;
         };
         let position = q.clamp(0.0, 1.0) * last as f64;
-        let (low, high) = (
-            errors[position.floor() as usize],
-            errors[position.ceil() as usize],
-        );
-        if low == high {
-            low
-        } else {
-            low + (position - position.floor()) * (high - low)
-        }
+        let (low, high) = (errors[position.floor() as usize], errors[position.ceil() as usize]);
+        if low == high { low } else { low + (position - position.floor()) * (high - low) }
     }
 }
 
@@ -95,31 +81,20 @@ impl<'a> Table<'a> {
                 Sampling::Bernoulli { .. } => Axis::Probability,
                 Sampling::PowerLaw { entries, .. } => Axis::Exponent { entries },
             };
-            let line = Line {
-                axis,
-                rank: cell.rank,
-                rows: cell.rows,
-                cols: cell.cols,
-            };
+            let line = Line { axis, rank: cell.rank, rows: cell.rows, cols: cell.cols };
             let level = cell.level();
             groups
                 .entry((line, record.objective == Objective::Nuclear))
                 .or_default()
                 // Levels are not negative, so their bits sort as they do.
                 .entry(level.to_bits())
-                .or_insert_with(|| Group {
-                    level,
-                    records: Vec::new(),
-                })
+                .or_insert_with(|| Group { level, records: Vec::new() })
                 .records
                 .push(record);
         }
-        let lines = groups
-            .into_iter()
-            .map(|(key, by_level)| (key, by_level.into_values().collect()));
-        Table {
-            lines: lines.collect(),
-        }
+        let lines =
+            groups.into_iter().map(|(key, by_level)| (key, by_level.into_values().collect()));
+        Table { lines: lines.collect() }
     }
 
     /// The lines, each once.
@@ -137,11 +112,7 @@ impl<'a> Table<'a> {
 
     /// Where recovery sets in along a line.
     pub fn transition(&self, line: Line, objective: Objective) -> Option<Transition> {
-        let points: Vec<Point> = self
-            .groups(line, objective)
-            .iter()
-            .map(Group::point)
-            .collect();
+        let points: Vec<Point> = self.groups(line, objective).iter().map(Group::point).collect();
         transition(&points)
     }
 

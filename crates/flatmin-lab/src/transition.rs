@@ -19,11 +19,7 @@ pub struct Point {
 impl Point {
     /// The fraction of trials that succeeded; 0 without trials.
     pub fn frequency(&self) -> f64 {
-        if self.trials == 0 {
-            0.0
-        } else {
-            self.successes as f64 / self.trials as f64
-        }
+        if self.trials == 0 { 0.0 } else { self.successes as f64 / self.trials as f64 }
     }
 }
 
@@ -55,11 +51,7 @@ pub fn isotonic(points: &[Point]) -> Vec<f64> {
     blocks
         .into_iter()
         .flat_map(|(successes, trials, length)| {
-            let frequency = if trials == 0 {
-                0.0
-            } else {
-                successes as f64 / trials as f64
-            };
+            let frequency = if trials == 0 { 0.0 } else { successes as f64 / trials as f64 };
             std::iter::repeat_n(frequency, length)
         })
         .collect()
@@ -82,25 +74,12 @@ pub struct Transition {
 pub fn transition(points: &[Point]) -> Option<Transition> {
     let fit = isotonic(points);
     let half = crossing(points, &fit, 0.5)?;
-    let below = points
-        .iter()
-        .zip(&fit)
-        .filter(|(_, f)| **f < 0.5)
-        .map(|(p, _)| p.level)
-        .next_back();
-    let above = points
-        .iter()
-        .zip(&fit)
-        .find(|(_, f)| **f > 0.5)
-        .map(|(p, _)| p.level);
-    let width = crossing(points, &fit, 0.9)
-        .zip(crossing(points, &fit, 0.1))
-        .map(|(high, low)| high - low);
-    Some(Transition {
-        half,
-        bracket: (below?, above?),
-        width,
-    })
+    let below =
+        points.iter().zip(&fit).filter(|(_, f)| **f < 0.5).map(|(p, _)| p.level).next_back();
+    let above = points.iter().zip(&fit).find(|(_, f)| **f > 0.5).map(|(p, _)| p.level);
+    let width =
+        crossing(points, &fit, 0.9).zip(crossing(points, &fit, 0.1)).map(|(high, low)| high - low);
+    Some(Transition { half, bracket: (below?, above?), width })
 }
 
 /// The level at which the interpolated fit passes `frequency`; the middle of the stretch on which
@@ -122,32 +101,21 @@ mod tests {
 
     fn points(counts: &[usize], trials: usize) -> Vec<Point> {
         let level = |k| 40.0 * (k as f64 + 1.0);
-        let point = |(k, &successes)| Point {
-            level: level(k),
-            successes,
-            trials,
-        };
+        let point = |(k, &successes)| Point { level: level(k), successes, trials };
         counts.iter().enumerate().map(point).collect()
     }
 
     #[test]
     fn a_sharp_step_lies_between_its_levels() {
         let found = transition(&points(&[0, 0, 10, 10], 10));
-        let expected = Transition {
-            half: 100.0,
-            bracket: (80.0, 120.0),
-            width: Some(32.0),
-        };
+        let expected = Transition { half: 100.0, bracket: (80.0, 120.0), width: Some(32.0) };
         assert_eq!(found, Some(expected));
     }
 
     #[test]
     fn a_plateau_at_one_half_counts_from_both_ends() {
         let found = transition(&points(&[0, 5, 5, 10], 10));
-        assert_eq!(
-            found.map(|t| (t.half, t.bracket)),
-            Some((100.0, (40.0, 160.0)))
-        );
+        assert_eq!(found.map(|t| (t.half, t.bracket)), Some((100.0, (40.0, 160.0))));
     }
 
     #[test]
@@ -173,11 +141,7 @@ mod tests {
                     let level = 40.0 * f64::from(k);
                     let p = 1.0 / (1.0 + (-(level - 217.0) / 15.0).exp());
                     let successes = (0..10).filter(|_| stream.uniform() < p).count();
-                    Point {
-                        level,
-                        successes,
-                        trials: 10,
-                    }
+                    Point { level, successes, trials: 10 }
                 })
                 .collect();
             if let Some(found) = transition(&points) {

@@ -20,12 +20,7 @@ fn a_killed_process_is_taken_up_where_it_stopped() -> Outcome {
     fs::write(&spec, text)?;
     let command = |out: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flatmin-lab"));
-        command
-            .arg("--spec")
-            .arg(&spec)
-            .arg("--out")
-            .arg(out)
-            .args(["--jobs", "2"]);
+        command.arg("--spec").arg(&spec).arg("--out").arg(out).args(["--jobs", "2"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     };
@@ -42,20 +37,14 @@ fn a_killed_process_is_taken_up_where_it_stopped() -> Outcome {
     }
     child.kill()?;
     child.wait()?;
-    assert!(
-        !killed.join("records/small.csv").exists(),
-        "it was too fast to be killed"
-    );
+    assert!(!killed.join("records/small.csv").exists(), "it was too fast to be killed");
 
     let done = (lines() - 1) / 2;
     let output = command(&killed).output()?;
     assert!(output.status.success());
     let said = String::from_utf8(output.stdout)?;
     let expected = format!("{} draws solved in", 36 - done);
-    assert!(
-        said.contains(&expected) && done >= 2,
-        "'{expected}' is not in '{said}'"
-    );
+    assert!(said.contains(&expected) && done >= 2, "'{expected}' is not in '{said}'");
     assert_eq!(results(&killed)?, results(&whole)?);
     Ok(())
 }
@@ -72,16 +61,12 @@ fn bad_usage_and_bad_sweeps_exit_with_two() -> Outcome {
         (vec!["--jobs", "none"], "--jobs must be"),
         (vec!["--spec", spec.as_str()], "unknown field `rnak`"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_flatmin-lab"))
-            .args(&words)
-            .output()?;
+        let output = Command::new(env!("CARGO_BIN_EXE_flatmin-lab")).args(&words).output()?;
         let said = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
         assert!(said.contains(part), "'{part}' is not in '{said}'");
     }
-    let list = Command::new(env!("CARGO_BIN_EXE_flatmin-lab"))
-        .arg("--list")
-        .output()?;
+    let list = Command::new(env!("CARGO_BIN_EXE_flatmin-lab")).arg("--list").output()?;
     assert!(list.status.success());
     assert!(String::from_utf8(list.stdout)?.contains("must show"));
     Ok(())

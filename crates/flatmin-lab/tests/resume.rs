@@ -46,10 +46,7 @@ fn fake(draw: &Draw<'_>, calls: &AtomicUsize) -> Vec<Timed> {
         record.value = Some(stream.gaussian());
         record.error = Some(stream.uniform() * 2e-6);
         record.success = record.error < Some(1e-6);
-        Timed {
-            record,
-            seconds: call as f64 + 0.25,
-        }
+        Timed { record, seconds: call as f64 + 0.25 }
     };
     draw.sweep.objectives.iter().copied().map(row).collect()
 }
@@ -79,21 +76,12 @@ fn a_journal_cut_at_any_byte_ends_in_the_same_bytes() -> Outcome {
     let again = dir.join("again");
     pretend(&options(&again, &spec, 1))?;
     let sweep = spec_file::read(&spec)?;
-    let settings = Settings {
-        seed: 3,
-        jobs: 2,
-        dir: again.clone(),
-        scale: sweep.id.clone(),
-    };
+    let settings = Settings { seed: 3, jobs: 2, dir: again.clone(), scale: sweep.id.clone() };
     let rows = |dir: &OutDir| -> Result<Vec<Record>, Error> {
         let rows = dir.rows(&sweep)?.unwrap_or_default();
         Ok(rows.into_iter().map(|row| row.record).collect())
     };
-    let records = rows(&OutDir::open(
-        &settings,
-        std::slice::from_ref(&sweep),
-        false,
-    )?)?;
+    let records = rows(&OutDir::open(&settings, std::slice::from_ref(&sweep), false)?)?;
     assert_eq!(records.len(), 8);
     for cut in 0..=journal.len() {
         fs::write(again.join("journal/small.csv"), &journal[..cut])?;
@@ -132,24 +120,12 @@ fn the_number_of_workers_is_not_seen() -> Outcome {
     let mut seen = Vec::new();
     for jobs in [1, 2] {
         let out = dir.join(format!("jobs{jobs}"));
-        let finished = reproduce(
-            &options(&out, &spec, jobs),
-            &trial::run,
-            &Progress::silent(),
-        )?;
+        let finished = reproduce(&options(&out, &spec, jobs), &trial::run, &Progress::silent())?;
         assert_eq!(finished.tally.computed, 12);
         let records = finished.sections[0].records();
         assert_eq!(records.len(), 24);
-        assert!(
-            records
-                .iter()
-                .any(|r| r.status == trial::NOTHING_SAMPLED && !r.success)
-        );
-        assert!(
-            records
-                .iter()
-                .any(|r| r.certified && r.success && r.rank_found == Some(1))
-        );
+        assert!(records.iter().any(|r| r.status == trial::NOTHING_SAMPLED && !r.success));
+        assert!(records.iter().any(|r| r.certified && r.success && r.rank_found == Some(1)));
         seen.push(results(&out)?);
     }
     assert_eq!(seen[0], seen[1]);
@@ -168,23 +144,12 @@ fn runs_that_differ_are_never_mixed() -> Outcome {
 
     let mut other = options(&out, &spec, 1);
     other.seed = 4;
-    let message = pretend(&other)
-        .err()
-        .map(|e| e.to_string())
-        .unwrap_or_default();
-    assert!(
-        message.contains("seed: 3 there, 4 in this run"),
-        "{message}"
-    );
-    assert!(
-        message.contains("--out") && message.contains("--fresh"),
-        "{message}"
-    );
+    let message = pretend(&other).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(message.contains("seed: 3 there, 4 in this run"), "{message}");
+    assert!(message.contains("--out") && message.contains("--fresh"), "{message}");
 
     fs::write(&spec, SMALL.replace("trials = 2", "trials = 3"))?;
-    let message = pretend(&options(&out, &spec, 1))
-        .err()
-        .map(|e| e.to_string());
+    let message = pretend(&options(&out, &spec, 1)).err().map(|e| e.to_string());
     assert!(message.is_some_and(|m| m.contains("3 trials")));
     assert_eq!(results(&out)?, before);
     assert_eq!(fs::read(out.join("journal/small.csv"))?, journal);

@@ -14,10 +14,7 @@ fn main() -> Result<(), Error> {
     let Planted { problem, truth } = Planted::gaussian(40, 30, 2, 500, &mut truth, &mut draws)?;
 
     let flat = problem.flat().solve()?;
-    println!(
-        "{} with gap {:.1e}: {}",
-        flat.objective, flat.relative_gap, flat.status
-    );
+    println!("{} with gap {:.1e}: {}", flat.objective, flat.relative_gap, flat.status);
     let (left, right) = flat.factors();
     println!(
         "factors {:?} and {:?}, scaled trace {}",
@@ -25,9 +22,6 @@ fn main() -> Result<(), Error> {
         right.shape(),
         flat.scaled_trace
     );
-    println!(
-        "distance to the planted matrix: {:.1e}",
-        (flat.matrix() - truth).norm_l2()
-    );
+    println!("distance to the planted matrix: {:.1e}", (flat.matrix() - truth).norm_l2());
     Ok(())
 }

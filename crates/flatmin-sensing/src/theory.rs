@@ -56,11 +56,7 @@ pub fn expected_deviation(rows: usize, cols: usize, m: usize) -> f64 {
 /// ```
 pub fn expected_kappa(rows: usize, cols: usize, m: usize) -> f64 {
     let e = expected_deviation(rows, cols, m);
-    if e < 1.0 {
-        (1.0 + e) / (1.0 - e)
-    } else {
-        f64::INFINITY
-    }
+    if e < 1.0 { (1.0 + e) / (1.0 - e) } else { f64::INFINITY }
 }
 
 #[cfg(test)]
@@ -90,9 +86,6 @@ mod tests {
         let stream = |role| Stream::new(5, "theory", 0, 0, role);
         let (mut t, mut a) = (stream(Role::Truth), stream(Role::Measurements));
         let planted = Planted::gaussian(6, 2, 1, 1, &mut t, &mut a).unwrap();
-        assert_eq!(
-            planted.problem.rescaling().unwrap().kappa().unwrap(),
-            f64::INFINITY
-        );
+        assert_eq!(planted.problem.rescaling().unwrap().kappa().unwrap(), f64::INFINITY);
     }
 }

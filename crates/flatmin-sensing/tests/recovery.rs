@@ -24,31 +24,15 @@ fn programs(problem: &Sensing) -> [Program<'_>; 2] {
 
 /// Everything that a certified answer claims, checked from the definitions.
 fn assert_certified(problem: &Sensing, answer: &Recovery) {
-    assert_eq!(
-        answer.status,
-        Status::Certified,
-        "gap {:e}",
-        answer.relative_gap
-    );
+    assert_eq!(answer.status, Status::Certified, "gap {:e}", answer.relative_gap);
     assert!(answer.relative_gap <= 1e-8);
     let audit = Audit::new(problem.map(), problem.targets(), answer).unwrap();
-    assert!(
-        audit.dual_norm <= 1.0 + 1e-10,
-        "dual norm 1 + {:e}",
-        audit.dual_norm - 1.0
-    );
-    assert!(
-        audit.feasibility <= 1e-8,
-        "feasibility {:e}",
-        audit.feasibility
-    );
+    assert!(audit.dual_norm <= 1.0 + 1e-10, "dual norm 1 + {:e}", audit.dual_norm - 1.0);
+    assert!(audit.feasibility <= 1e-8, "feasibility {:e}", audit.feasibility);
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * answer.objective;
     assert!(close(audit.objective, answer.objective), "{audit:?}");
     assert!(close(audit.lower_bound, answer.lower_bound), "{audit:?}");
-    assert!(
-        audit.lower_bound <= audit.objective * (1.0 + 1e-9),
-        "{audit:?}"
-    );
+    assert!(audit.lower_bound <= audit.objective * (1.0 + 1e-9), "{audit:?}");
     // At the factors of an answer, flat or not, the scaled trace is what the loss says it is.
     let (l, r) = answer.factors();
     let trace = problem.rescaling().unwrap().scaled_trace(l, r).unwrap();
@@ -68,10 +52,7 @@ fn recovers_the_planted_matrix_above_the_transition() {
             for program in programs(&problem) {
                 let answer = program.solve().unwrap();
                 assert_certified(&problem, &answer);
-                assert!(
-                    distance(&answer, &truth) < 1e-6,
-                    "{rows} x {cols}, rank {rank}"
-                );
+                assert!(distance(&answer, &truth) < 1e-6, "{rows} x {cols}, rank {rank}");
                 assert_eq!(answer.rank, rank);
             }
         }
@@ -89,20 +70,13 @@ fn flat_factors_are_the_flattest() {
     assert!(flat.scaled_trace < nuclear.scaled_trace);
     let (l, r) = nuclear.factors();
     let imbalance = (l.transpose() * l - r.transpose() * r).norm_l2();
-    assert!(
-        imbalance < 1e-9,
-        "the nuclear-norm factors are balanced, not off by {imbalance:e}"
-    );
+    assert!(imbalance < 1e-9, "the nuclear-norm factors are balanced, not off by {imbalance:e}");
 }
 
 #[test]
 fn finds_the_optimum_where_it_is_not_the_planted_matrix() {
-    for (rows, cols, rank, m) in [
-        (10, 10, 2, 45),
-        (16, 10, 2, 60),
-        (6, 18, 3, 50),
-        (12, 12, 1, 20),
-    ] {
+    for (rows, cols, rank, m) in [(10, 10, 2, 45), (16, 10, 2, 60), (6, 18, 3, 50), (12, 12, 1, 20)]
+    {
         for trial in 0..3 {
             let Planted { problem, truth } = planted(rows, cols, rank, m, trial);
             for program in programs(&problem) {
@@ -155,12 +129,7 @@ fn zero_targets_have_the_zero_answer() {
         assert_eq!((answer.status, answer.rank), (Status::Certified, 0));
         assert_eq!((answer.objective, answer.relative_gap), (0.0, 0.0));
         assert_eq!(answer.matrix(), Mat::<f64>::zeros(4, 3));
-        assert!(
-            answer
-                .warnings
-                .iter()
-                .any(|w| w.to_string().contains("zero"))
-        );
+        assert!(answer.warnings.iter().any(|w| w.to_string().contains("zero")));
     }
 }
 
@@ -185,9 +154,7 @@ fn names_rows_and_columns_that_no_measurement_sees() {
         assert_eq!(answer.unidentified_cols, [1]);
         assert!(answer.warnings.len() >= 2);
         let x = answer.matrix();
-        let unseen = (0..cols)
-            .map(|j| x[(4, j)])
-            .chain((0..rows).map(|i| x[(i, 1)]));
+        let unseen = (0..cols).map(|j| x[(4, j)]).chain((0..rows).map(|i| x[(i, 1)]));
         let largest = unseen.fold(0.0, |a: f64, b| a.max(b.abs()));
         assert!(largest <= 1e-14 * x.norm_max(), "{largest:e}");
     }
@@ -200,13 +167,7 @@ fn says_when_directions_are_unseen() {
     let answer = problem.flat().solve().unwrap();
     assert_certified(&problem, &answer);
     assert!(answer.unidentified_rows.is_empty());
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|w| w.to_string().contains("3 row-side")),
-        "{answer:?}"
-    );
+    assert!(answer.warnings.iter().any(|w| w.to_string().contains("3 row-side")), "{answer:?}");
 }
 
 /// Measurements that contradict one another are said to, whatever the sizes.
@@ -240,10 +201,7 @@ fn extreme_targets_scale_the_answer() {
             let back = Mat::from_fn(6, 7, |i, j| x[(i, j)] / scale);
             assert!((back - &truth).norm_l2() < 1e-6, "{scale:e}");
             let audit = Audit::new(scaled.map(), scaled.targets(), &answer).unwrap();
-            assert!(
-                audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility < 1e-8,
-                "{audit:?}"
-            );
+            assert!(audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility < 1e-8, "{audit:?}");
         }
     }
 }
@@ -279,42 +237,18 @@ fn names_what_is_wrong() {
     let ones = [1.0; 8];
     for (error, culprits) in [
         (message(2, 2, &ones, &[1.0]), ["targets", "length 2"]),
-        (
-            message(2, 2, &ones, &[1.0, f64::NAN]),
-            ["targets", "index 1"],
-        ),
-        (
-            message(2, 2, &ones, &[f64::INFINITY, 1.0]),
-            ["targets", "index 0"],
-        ),
-        (
-            message(2, 2, &ones[..7], &[1.0]),
-            ["measurements", "7 entries"],
-        ),
+        (message(2, 2, &ones, &[1.0, f64::NAN]), ["targets", "index 1"]),
+        (message(2, 2, &ones, &[f64::INFINITY, 1.0]), ["targets", "index 0"]),
+        (message(2, 2, &ones[..7], &[1.0]), ["measurements", "7 entries"]),
         (message(2, 2, &[], &[]), ["measurements", "empty"]),
         (message(0, 2, &ones, &[1.0]), ["at least one row", "0 x 2"]),
-        (
-            message(2, 0, &ones, &[1.0]),
-            ["at least one row and one column", "2 x 0"],
-        ),
-        (
-            message(1, 2, &[0.0, f64::NAN], &[1.0]),
-            ["measurements", "index 1"],
-        ),
-        (
-            message(1, 2, &[1e-300, 0.0], &[1.0]),
-            ["measurements", "rescale"],
-        ),
-        (
-            message(usize::MAX, 2, &[1.0], &[1.0]),
-            ["measurements", "1 entries"],
-        ),
+        (message(2, 0, &ones, &[1.0]), ["at least one row and one column", "2 x 0"]),
+        (message(1, 2, &[0.0, f64::NAN], &[1.0]), ["measurements", "index 1"]),
+        (message(1, 2, &[1e-300, 0.0], &[1.0]), ["measurements", "rescale"]),
+        (message(usize::MAX, 2, &[1.0], &[1.0]), ["measurements", "1 entries"]),
     ] {
         for culprit in culprits {
-            assert!(
-                error.contains(culprit),
-                "{error:?} does not name {culprit:?}"
-            );
+            assert!(error.contains(culprit), "{error:?} does not name {culprit:?}");
         }
     }
     let matrices = [Mat::<f64>::zeros(2, 2), Mat::zeros(2, 3)];
@@ -333,22 +267,10 @@ fn refuses_impossible_settings() {
         let error = problem.flat().tolerance(tolerance).solve().unwrap_err();
         assert!(error.to_string().contains("tolerance"));
     }
-    assert!(matches!(
-        problem.flat().threads(0).solve(),
-        Err(Error::Parameter { .. })
-    ));
-    assert!(matches!(
-        problem.flat().rank(0).solve(),
-        Err(Error::Parameter { .. })
-    ));
-    assert!(matches!(
-        problem.flat().max_iterations(0).solve(),
-        Err(Error::Parameter { .. })
-    ));
-    assert!(matches!(
-        problem.flat().warm_start(&elsewhere).solve(),
-        Err(Error::Shape { .. })
-    ));
+    assert!(matches!(problem.flat().threads(0).solve(), Err(Error::Parameter { .. })));
+    assert!(matches!(problem.flat().rank(0).solve(), Err(Error::Parameter { .. })));
+    assert!(matches!(problem.flat().max_iterations(0).solve(), Err(Error::Parameter { .. })));
+    assert!(matches!(problem.flat().warm_start(&elsewhere).solve(), Err(Error::Shape { .. })));
 }
 
 /// A guess of the rank costs time only.
@@ -409,10 +331,7 @@ fn an_observer_sees_every_iteration_and_can_stop_the_solve() {
     assert!(answer.iterations <= 2);
     assert_eq!(answer.matrix().shape(), (12, 12));
     let limited = problem.flat().max_iterations(2).solve().unwrap();
-    assert_eq!(
-        (limited.status, limited.iterations),
-        (Status::IterationLimit, 2)
-    );
+    assert_eq!((limited.status, limited.iterations), (Status::IterationLimit, 2));
 }
 
 /// The same bits again, in any company.
@@ -425,10 +344,7 @@ fn answers_are_reproducible_to_the_bit() {
             .flat_map(|program| {
                 let answer = program.solve().unwrap();
                 let x = answer.matrix();
-                let matrix = x
-                    .col_iter()
-                    .flat_map(|c| c.iter().copied())
-                    .collect::<Vec<_>>();
+                let matrix = x.col_iter().flat_map(|c| c.iter().copied()).collect::<Vec<_>>();
                 let numbers = [answer.objective, answer.lower_bound, answer.feasibility];
                 matrix
                     .into_iter()
@@ -445,10 +361,7 @@ fn answers_are_reproducible_to_the_bit() {
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| bits(m))).collect();
             for worker in workers {
-                assert!(
-                    alone == worker.join().unwrap(),
-                    "another thread got other bits"
-                );
+                assert!(alone == worker.join().unwrap(), "another thread got other bits");
             }
         });
     }

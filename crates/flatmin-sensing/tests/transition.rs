@@ -16,10 +16,7 @@ fn recovered(d: usize, m: usize, seeds: std::ops::Range<u64>) -> usize {
             let (mut t, mut a) = (stream(Role::Truth), stream(Role::Measurements));
             let Planted { problem, truth } = Planted::gaussian(d, d, 2, m, &mut t, &mut a).unwrap();
             let answer = problem.flat().solve().unwrap();
-            let says = format!(
-                "d = {d}, m = {m}, seed {seed}: gap {:e}",
-                answer.relative_gap
-            );
+            let says = format!("d = {d}, m = {m}, seed {seed}: gap {:e}", answer.relative_gap);
             assert_eq!(answer.status, Status::Certified, "{says}");
             let audit = Audit::new(problem.map(), problem.targets(), &answer).unwrap();
             assert!(audit.dual_norm <= 1.0 + 1e-10, "{says}: {audit:?}");
@@ -42,8 +39,5 @@ fn every_solve_at_the_transition_is_certified() {
     let d = 40;
     let m = statistical_dimension(d, d, 2).round() as usize;
     let recovered = recovered(d, m, 0..20);
-    assert!(
-        (4..=16).contains(&recovered),
-        "{recovered} of 20: not at the transition"
-    );
+    assert!((4..=16).contains(&recovered), "{recovered} of 20: not at the transition");
 }

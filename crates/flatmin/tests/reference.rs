@@ -64,30 +64,15 @@ fn compare(
         assert!(answer.objective <= upper * (1.0 + 1e-7), "{says}");
         assert!(answer.lower_bound <= upper * (1.0 + 1e-9), "{says}");
         let audit = Audit::new(map, targets, &answer).unwrap();
-        assert!(
-            audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility <= 1e-8,
-            "{says}: {audit:?}"
-        );
-        assert!(
-            (audit.objective - answer.objective).abs() <= 1e-9 * upper,
-            "{says}: {audit:?}"
-        );
-        assert!(
-            (audit.lower_bound - answer.lower_bound).abs() <= 1e-9 * upper,
-            "{says}"
-        );
+        assert!(audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility <= 1e-8, "{says}: {audit:?}");
+        assert!((audit.objective - answer.objective).abs() <= 1e-9 * upper, "{says}: {audit:?}");
+        assert!((audit.lower_bound - answer.lower_bound).abs() <= 1e-9 * upper, "{says}");
         let error = (answer.matrix() - truth).norm_l2() / truth.norm_l2();
         if number("relerr_to_truth") < 1e-6 {
-            assert!(
-                error < 1e-6,
-                "{says}, but off the planted matrix by {error:e}"
-            );
+            assert!(error < 1e-6, "{says}, but off the planted matrix by {error:e}");
         } else {
             let expected = number("relerr_to_truth");
-            assert!(
-                (error / expected - 1.0).abs() < 1e-2,
-                "{says}, {error} away from the planted"
-            );
+            assert!((error / expected - 1.0).abs() < 1e-2, "{says}, {error} away from the planted");
         }
     }
 }
@@ -100,13 +85,7 @@ fn sensing_values_lie_in_their_brackets() {
         let (rows, cols) = (shape[1] as usize, shape[2] as usize);
         let problem = Sensing::from_arrays(rows, cols, measurements, targets).unwrap();
         let programs = [problem.flat(), problem.nuclear()];
-        compare(
-            &name,
-            problem.map(),
-            problem.targets(),
-            &matrix(&path, "truth"),
-            programs,
-        );
+        compare(&name, problem.map(), problem.targets(), &matrix(&path, "truth"), programs);
     }
 }
 
@@ -114,22 +93,12 @@ fn sensing_values_lie_in_their_brackets() {
 fn completion_values_lie_in_their_brackets() {
     for (name, path) in instances("completion") {
         let indices = |name: &str| -> Vec<usize> {
-            array::<i64>(&path, name)
-                .0
-                .into_iter()
-                .map(|v| usize::try_from(v).unwrap())
-                .collect()
+            array::<i64>(&path, name).0.into_iter().map(|v| usize::try_from(v).unwrap()).collect()
         };
         let (shape, row, col) = (indices("shape"), indices("row"), indices("col"));
         let (values, _) = array::<f64>(&path, "val");
         let problem = Completion::new(shape[0], shape[1], &row, &col, values).unwrap();
         let programs = [problem.flat(), problem.nuclear()];
-        compare(
-            &name,
-            problem.map(),
-            problem.targets(),
-            &matrix(&path, "truth"),
-            programs,
-        );
+        compare(&name, problem.map(), problem.targets(), &matrix(&path, "truth"), programs);
     }
 }

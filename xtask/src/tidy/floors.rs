@@ -19,9 +19,7 @@ fn floor(name: &str) -> Option<u8> {
 
 /// Breaches in the output of `cargo metadata`.
 pub(super) fn check(metadata: &Value) -> Vec<Breach> {
-    let packages = metadata["packages"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
     let members: Vec<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
     let mut breaches = Vec::new();
     if packages.is_empty() {
@@ -31,9 +29,7 @@ pub(super) fn check(metadata: &Value) -> Vec<Breach> {
     for package in packages {
         let name = package["name"].as_str().unwrap_or_default();
         let manifest = package["manifest_path"].as_str().unwrap_or(name);
-        let dependencies = package["dependencies"]
-            .as_array()
-            .map_or(&[][..], Vec::as_slice);
+        let dependencies = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
         for dependency in dependencies.iter().filter_map(|d| d["name"].as_str()) {
             if let Some((what, why)) = judge(name, dependency, members.contains(&dependency)) {
                 breaches.push(Breach::new(manifest, 0, what, why));
@@ -73,32 +69,15 @@ mod tests {
 
     fn breaches(from: &str, to: &str) -> usize {
         let package = |name: &str, dependencies: &[&str]| {
-            let dependencies: Vec<_> = dependencies
-                .iter()
-                .map(|d| json!({ "name": d, "kind": "dev" }))
-                .collect();
+            let dependencies: Vec<_> =
+                dependencies.iter().map(|d| json!({ "name": d, "kind": "dev" })).collect();
             json!({ "name": name, "manifest_path": "Cargo.toml", "dependencies": dependencies })
         };
-        let all = [
-            "flatmin-core",
-            "flatmin-sensing",
-            "flatmin-bilinear",
-            "flatmin",
-            "flatmin-lab",
-        ];
+        let all = ["flatmin-core", "flatmin-sensing", "flatmin-bilinear", "flatmin", "flatmin-lab"];
         let packages: Vec<_> = all
             .iter()
             .chain(&["flatmin-cli", "xtask"])
-            .map(|&name| {
-                package(
-                    name,
-                    if name == from {
-                        std::slice::from_ref(&to)
-                    } else {
-                        &[]
-                    },
-                )
-            })
+            .map(|&name| package(name, if name == from { std::slice::from_ref(&to) } else { &[] }))
             .collect();
         check(&json!({ "packages": packages })).len()
     }

@@ -38,9 +38,7 @@ fn without_code(line: &str) -> String {
 fn targets(line: &str) -> Vec<String> {
     let after = |mark: &str, stop: &[char]| -> Vec<String> {
         let ends = line.split(mark).skip(1);
-        ends.filter_map(|rest| rest.split(stop).next())
-            .map(|t| t.trim().to_owned())
-            .collect()
+        ends.filter_map(|rest| rest.split(stop).next()).map(|t| t.trim().to_owned()).collect()
     };
     let mut targets = after("](", &[')', ' ']);
     targets.extend(after("src=\"", &['"']));
@@ -77,10 +75,7 @@ mod tests {
     fn links_resolve_from_their_file() {
         let there = |path: &str| ["README.md", "docs/a.md", "docs/fig/b.svg"].contains(&path);
         let broken = |text: &str| {
-            check("docs/x.md", text, there)
-                .into_iter()
-                .map(|b| b.line)
-                .collect::<Vec<_>>()
+            check("docs/x.md", text, there).into_iter().map(|b| b.line).collect::<Vec<_>>()
         };
         assert!(broken("[a](a.md) [b](./fig/b.svg#x) [r](../README.md)").is_empty());
         assert!(broken("[w](https://x.org/y.md) [h](#top) [m](mailto:a@b.c)").is_empty());

@@ -22,23 +22,13 @@ pub(crate) struct Breach {
 
 impl Breach {
     fn new(file: &str, line: usize, what: impl Into<String>, why: &'static str) -> Breach {
-        Breach {
-            file: file.to_owned(),
-            line,
-            what: what.into(),
-            why,
-        }
+        Breach { file: file.to_owned(), line, what: what.into(), why }
     }
 }
 
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Breach {
-            file,
-            line,
-            what,
-            why,
-        } = self;
+        let Breach { file, line, what, why } = self;
         match line {
             0 => write!(f, "{file}: {what}: {why}"),
             _ => write!(f, "{file}:{line}: {what}: {why}"),
@@ -48,19 +38,11 @@ impl fmt::Display for Breach {
 
 /// Checks the project; whether it is tidy.
 pub(crate) fn run(root: &Path) -> Result<bool, String> {
-    let metadata = output(
-        root,
-        "cargo",
-        &["metadata", "--format-version=1", "--no-deps"],
-    )?;
+    let metadata = output(root, "cargo", &["metadata", "--format-version=1", "--no-deps"])?;
     let metadata =
         serde_json::from_str(&metadata).map_err(|e| format!("cargo metadata is not JSON: {e}"))?;
     let mut breaches = floors::check(&metadata);
-    let listed = output(
-        root,
-        "git",
-        &["ls-files", "--cached", "--others", "--exclude-standard"],
-    )?;
+    let listed = output(root, "git", &["ls-files", "--cached", "--others", "--exclude-standard"])?;
     // A file that was deleted but is still in the index is no file.
     let files: Vec<&str> = listed.lines().filter(|f| root.join(f).exists()).collect();
     for file in &files {
@@ -94,11 +76,7 @@ fn output(root: &Path, program: &str, words: &[&str]) -> Result<String, String> 
     let done = run.map_err(|e| format!("cannot run {program}: {e}"))?;
     if !done.status.success() {
         let said = String::from_utf8_lossy(&done.stderr);
-        return Err(format!(
-            "{program} {} failed: {}",
-            words.join(" "),
-            said.trim()
-        ));
+        return Err(format!("{program} {} failed: {}", words.join(" "), said.trim()));
     }
     String::from_utf8(done.stdout).map_err(|e| format!("{program} printed no UTF-8: {e}"))
 }

@@ -12,21 +12,14 @@ const EXCUSE: &str = "// cannot fail:";
 pub(super) fn name(file: &str) -> Vec<Breach> {
     let vague = ["utils", "util", "misc", "helpers", "common"];
     let stem = |part: &str| part.split('.').next().unwrap_or_default().to_lowercase();
-    let found = file
-        .split('/')
-        .find(|part| vague.contains(&stem(part).as_str()));
+    let found = file.split('/').find(|part| vague.contains(&stem(part).as_str()));
     let why = "a name says what is inside";
-    found
-        .map(|part| Breach::new(file, 0, format!("is called {part}"), why))
-        .into_iter()
-        .collect()
+    found.map(|part| Breach::new(file, 0, format!("is called {part}"), why)).into_iter().collect()
 }
 
 /// Any text file.
 pub(super) fn text(file: &str, text: &str) -> Vec<Breach> {
-    let written = [
-        ".rs", ".toml", ".md", ".yml", ".yaml", ".css", ".js", ".sh", ".py", ".html",
-    ];
+    let written = [".rs", ".toml", ".md", ".yml", ".yaml", ".css", ".js", ".sh", ".py", ".html"];
     if !written.iter().any(|end| file.ends_with(end)) && file != ".ci/run" {
         return Vec::new();
     }
@@ -61,12 +54,7 @@ pub(super) fn manifest(file: &str, text: &str) -> Vec<Breach> {
     if inherits {
         Vec::new()
     } else {
-        vec![Breach::new(
-            file,
-            0,
-            "does not inherit the workspace's lints",
-            why,
-        )]
+        vec![Breach::new(file, 0, "does not inherit the workspace's lints", why)]
     }
 }
 
@@ -88,10 +76,7 @@ impl Place {
         let test_file = parts.contains(&"tests") || parts.last() == Some(&"tests.rs");
         let shipped = shipped && !test_file;
         let on_top = ["flatmin-lab", "flatmin-cli", "flatmin-py"].contains(&name);
-        Place {
-            shipped,
-            library: shipped && !on_top,
-        }
+        Place { shipped, library: shipped && !on_top }
     }
 }
 
@@ -106,18 +91,9 @@ const ANYWHERE: [Rule; 4] = [
 ];
 
 const MAY_PANIC: [Rule; 3] = [
-    (
-        ".unwrap()",
-        "return an error, or say above why it `// cannot fail:`",
-    ),
-    (
-        ".expect(",
-        "return an error, or say above why it `// cannot fail:`",
-    ),
-    (
-        "panic!",
-        "return an error, or say above why it `// cannot fail:`",
-    ),
+    (".unwrap()", "return an error, or say above why it `// cannot fail:`"),
+    (".expect(", "return an error, or say above why it `// cannot fail:`"),
+    ("panic!", "return an error, or say above why it `// cannot fail:`"),
 ];
 
 const NOT_IN_LIBRARIES: [Rule; 9] = [
@@ -147,9 +123,7 @@ pub(super) fn rust(file: &str, text: &str) -> Vec<Breach> {
     let excused = |k: usize| {
         let says = |line: &&str| line.contains(EXCUSE);
         lines.get(k).is_some_and(says)
-            || k.checked_sub(1)
-                .and_then(|k| lines.get(k))
-                .is_some_and(says)
+            || k.checked_sub(1).and_then(|k| lines.get(k)).is_some_and(says)
     };
     for (k, line) in code.lines().enumerate() {
         let mut report = |rules: &[Rule]| {
@@ -191,10 +165,7 @@ fn grouped_imports(file: &str, code: &str, tests: &[bool]) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for (at, mark) in code.match_indices("use std::{") {
         let line = code[..at].matches('\n').count();
-        let group = code[at + mark.len()..]
-            .split(';')
-            .next()
-            .unwrap_or_default();
+        let group = code[at + mark.len()..].split(';').next().unwrap_or_default();
         for module in ["fs", "time", "thread"] {
             if holds(group, module) && tests.get(line) != Some(&true) {
                 let why = "only lab, cli and xtask touch files, the clock or threads";
@@ -213,24 +184,13 @@ mod tests {
     const COMMAND: &str = "crates/flatmin-cli/src/main.rs";
 
     fn found(file: &str, source: &str) -> Vec<(usize, String)> {
-        rust(file, source)
-            .into_iter()
-            .map(|b| (b.line, b.what))
-            .collect()
+        rust(file, source).into_iter().map(|b| (b.line, b.what)).collect()
     }
 
     #[test]
     fn unfinished_and_unsafe_code_is_found_everywhere_but_in_words() {
-        for file in [
-            LIBRARY,
-            COMMAND,
-            "xtask/src/main.rs",
-            "crates/flatmin/tests/a.rs",
-        ] {
-            assert_eq!(
-                found(file, "fn a() {\n    todo!()\n}"),
-                [(2, "todo!".to_owned())]
-            );
+        for file in [LIBRARY, COMMAND, "xtask/src/main.rs", "crates/flatmin/tests/a.rs"] {
+            assert_eq!(found(file, "fn a() {\n    todo!()\n}"), [(2, "todo!".to_owned())]);
             assert_eq!(found(file, "unsafe fn a() {}"), [(1, "unsafe".to_owned())]);
             assert!(found(file, "// unsafe, dbg!\nlet unsafely = \"todo!()\";").is_empty());
         }
@@ -239,10 +199,7 @@ mod tests {
     #[test]
     fn panics_need_an_excuse_in_shipped_code() {
         assert_eq!(found(COMMAND, "a.unwrap();"), [(1, ".unwrap()".to_owned())]);
-        assert_eq!(
-            found(LIBRARY, "a\n    .expect(\"b\");"),
-            [(2, ".expect(".to_owned())]
-        );
+        assert_eq!(found(LIBRARY, "a\n    .expect(\"b\");"), [(2, ".expect(".to_owned())]);
         assert!(found(LIBRARY, "// cannot fail: n > 0\na.unwrap();").is_empty());
         assert!(found(LIBRARY, "a.unwrap(); // cannot fail: n > 0").is_empty());
         assert!(found(LIBRARY, "a.unwrap_or(0);\n/// a.unwrap()\nfn f() {}").is_empty());
@@ -279,13 +236,7 @@ mod tests {
         assert!(text("a.csv", "a \n").is_empty());
         assert!(manifest("Cargo.toml", "[package]\n[lints]\nworkspace = true\n").is_empty());
         assert!(manifest("Cargo.toml", "[workspace]\n").is_empty());
-        assert_eq!(
-            manifest("Cargo.toml", "[package]\nlicense.workspace = true\n").len(),
-            1
-        );
-        assert_eq!(
-            manifest("Cargo.toml", "[package]\n[lints]\n[a]\nworkspace = true").len(),
-            1
-        );
+        assert_eq!(manifest("Cargo.toml", "[package]\nlicense.workspace = true\n").len(), 1);
+        assert_eq!(manifest("Cargo.toml", "[package]\n[lints]\n[a]\nworkspace = true").len(), 1);
     }
 }

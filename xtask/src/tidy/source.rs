@@ -21,21 +21,14 @@ pub(super) fn code(text: &str) -> String {
             }
         };
         let end = end.clamp(k + 1, chars.len());
-        out.extend(
-            chars[k..end]
-                .iter()
-                .map(|&c| if c == '\n' { '\n' } else { ' ' }),
-        );
+        out.extend(chars[k..end].iter().map(|&c| if c == '\n' { '\n' } else { ' ' }));
         k = end;
     }
     out
 }
 
 fn find(chars: &[char], from: usize, what: impl Fn(char) -> bool) -> usize {
-    chars[from..]
-        .iter()
-        .position(|&c| what(c))
-        .map_or(chars.len(), |n| from + n)
+    chars[from..].iter().position(|&c| what(c)).map_or(chars.len(), |n| from + n)
 }
 
 fn block_comment(chars: &[char], from: usize) -> usize {
@@ -104,11 +97,7 @@ pub(super) fn test_lines(code: &str) -> Vec<bool> {
             })
             .map_or(code.len() - 1, |(n, _)| at + n);
         let (first, last) = (line_of(at), line_of(end));
-        marks
-            .iter_mut()
-            .take(last + 1)
-            .skip(first)
-            .for_each(|mark| *mark = true);
+        marks.iter_mut().take(last + 1).skip(first).for_each(|mark| *mark = true);
         from = end + 1;
         if from >= code.len() {
             break;
@@ -144,10 +133,7 @@ mod tests {
         let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n  fn b() { {} }\n}\nfn c() {}\n\
                     #[cfg(test)]\nuse x;\nfn d() {}";
         let marks = test_lines(&code(text));
-        assert_eq!(
-            marks,
-            [false, true, true, true, true, false, true, true, false]
-        );
+        assert_eq!(marks, [false, true, true, true, true, false, true, true, false]);
         assert_eq!(test_lines("#[cfg(test)]\nmod a {"), [true, true]);
     }
 }

@@ -128,25 +128,14 @@ impl Model for CompletionFiles {
                 check_mask_values(&seen, &mask)?;
                 masked_entries(matrix.as_ref(), &seen, place, &mask)
             }
-            _ => Err(Error::NoData {
-                options: "--entries, --matrix or --data",
-            }),
+            _ => Err(Error::NoData { options: "--entries, --matrix or --data" }),
         }
     }
 
     fn pose(arrays: Arrays) -> Result<Posed, Error> {
-        let Arrays {
-            entries,
-            shape: (rows, cols),
-            layout,
-            place,
-        } = arrays;
+        let Arrays { entries, shape: (rows, cols), layout, place } = arrays;
         match Completion::new(rows, cols, &entries.rows, &entries.cols, entries.values) {
-            Ok(problem) => Ok(Posed {
-                problem,
-                layout,
-                place,
-            }),
+            Ok(problem) => Ok(Posed { problem, layout, place }),
             Err(source) => Err(Error::Problem { place, source }),
         }
     }
@@ -156,25 +145,17 @@ fn entries_of_file(path: &Path, asked: Option<Shape>) -> Result<Arrays, Error> {
     let place = path.display().to_string();
     match extension(path).as_str() {
         "csv" => {
-            let entries = csv::entries(open(path)?).map_err(|fault| Error::Csv {
-                place: place.clone(),
-                fault,
-            })?;
+            let entries = csv::entries(open(path)?)
+                .map_err(|fault| Error::Csv { place: place.clone(), fault })?;
             sized(entries, asked, place)
         }
         "mtx" => {
-            let entries =
-                matrix_market::entries(open(path)?).map_err(|fault| Error::MatrixMarket {
-                    place: place.clone(),
-                    fault,
-                })?;
+            let entries = matrix_market::entries(open(path)?)
+                .map_err(|fault| Error::MatrixMarket { place: place.clone(), fault })?;
             sized(entries, asked, format!("{place} (counted from 0)"))
         }
         "npz" => entries_of_archive(&mut Archive::open(path)?, path, asked),
-        _ => Err(Error::Extension {
-            path: place,
-            accepted: ".csv, .mtx or .npz",
-        }),
+        _ => Err(Error::Extension { path: place, accepted: ".csv, .mtx or .npz" }),
     }
 }
 
@@ -191,11 +172,7 @@ fn entries_of_archive(
     for (place, got) in [(&col, cols.len()), (&val, values.len())] {
         if got != rows.len() {
             let expected = rows.len();
-            return Err(Error::Lengths {
-                place: place.clone(),
-                expected,
-                got,
-            });
+            return Err(Error::Lengths { place: place.clone(), expected, got });
         }
     }
     let shape = if archive.has("shape") || asked.is_none() {
@@ -205,42 +182,21 @@ fn entries_of_archive(
             [d1, d2] => match (whole(d1), whole(d2)) {
                 (Some(d1), Some(d2)) => Some((d1, d2)),
                 (Some(_), None) => {
-                    return Err(Error::Index {
-                        place,
-                        position: 1,
-                        value: d2,
-                    });
+                    return Err(Error::Index { place, position: 1, value: d2 });
                 }
                 (None, _) => {
-                    return Err(Error::Index {
-                        place,
-                        position: 0,
-                        value: d1,
-                    });
+                    return Err(Error::Index { place, position: 0, value: d1 });
                 }
             },
             _ => {
                 let got = read::tuple(&array.shape);
-                return Err(Error::Shape {
-                    place,
-                    expected: "(2,)",
-                    got,
-                });
+                return Err(Error::Shape { place, expected: "(2,)", got });
             }
         }
     } else {
         None
     };
-    sized(
-        Triplets {
-            rows,
-            cols,
-            values,
-            shape,
-        },
-        asked,
-        path.display().to_string(),
-    )
+    sized(Triplets { rows, cols, values, shape }, asked, path.display().to_string())
 }
 
 /// Settles the size of the matrix: what the file states, what was asked for, or the largest indices.
@@ -249,11 +205,7 @@ fn sized(entries: Triplets, asked: Option<Shape>, place: String) -> Result<Array
     let shape = match (entries.shape, asked) {
         (Some(stated), Some(asked)) if stated != asked => {
             let shown = |(rows, cols): (usize, usize)| format!("{rows} x {cols}");
-            return Err(Error::ShapeConflict {
-                place,
-                stated: shown(stated),
-                asked: shown(asked),
-            });
+            return Err(Error::ShapeConflict { place, stated: shown(stated), asked: shown(asked) });
         }
         (Some(shape), _) | (None, Some(shape)) => shape,
         (None, None) => {
@@ -263,18 +215,10 @@ fn sized(entries: Triplets, asked: Option<Shape>, place: String) -> Result<Array
     };
     let (rows, cols) = shape;
     match rows.checked_mul(cols) {
-        Some(n) if n.max(rows).max(cols) <= MOST_ENTRIES => Ok(Arrays {
-            entries,
-            shape,
-            layout: Layout::Grey,
-            place,
-        }),
-        _ => Err(Error::TooLarge {
-            place,
-            rows,
-            cols,
-            limit: MOST_ENTRIES,
-        }),
+        Some(n) if n.max(rows).max(cols) <= MOST_ENTRIES => {
+            Ok(Arrays { entries, shape, layout: Layout::Grey, place })
+        }
+        _ => Err(Error::TooLarge { place, rows, cols, limit: MOST_ENTRIES }),
     }
 }
 
@@ -304,11 +248,7 @@ fn check_mask(mask: &Mat<f64>, size: (usize, usize), place: &str) -> Result<(), 
     }
     let shown = |(rows, cols): (usize, usize)| format!("{rows} x {cols}");
     let (expected, got) = (shown(size), shown(mask.shape()));
-    Err(Error::Mask {
-        place: place.to_owned(),
-        expected,
-        got,
-    })
+    Err(Error::Mask { place: place.to_owned(), expected, got })
 }
 
 /// An error that names the first entry that is bad.
@@ -322,13 +262,7 @@ fn find_entry(
         for col in 0..matrix.ncols() {
             let value = matrix[(row, col)];
             if bad(value, row, col) {
-                return Err(Error::Entry {
-                    place: place.to_owned(),
-                    row,
-                    col,
-                    value,
-                    remedy,
-                });
+                return Err(Error::Entry { place: place.to_owned(), row, col, value, remedy });
             }
         }
     }
@@ -350,12 +284,7 @@ fn masked_entries(
     check_mask(mask, matrix.shape(), mask_place)?;
     let seen = |i, j| mask[(i, j)] != 0.0;
     let remedy = "the mask says that it is seen, so it must be finite";
-    find_entry(
-        matrix,
-        |v, i, j| seen(i, j) && !v.is_finite(),
-        &place,
-        remedy,
-    )?;
+    find_entry(matrix, |v, i, j| seen(i, j) && !v.is_finite(), &place, remedy)?;
     seen_entries(matrix, seen, Layout::Grey, place)
 }
 
@@ -377,12 +306,7 @@ fn seen_entries(
     if entries.values.is_empty() {
         return Err(Error::NothingSeen { place });
     }
-    Ok(Arrays {
-        entries,
-        shape: matrix.shape(),
-        layout,
-        place,
-    })
+    Ok(Arrays { entries, shape: matrix.shape(), layout, place })
 }
 
 impl Problem for Posed {
@@ -421,27 +345,14 @@ mod tests {
     #[test]
     fn shapes_are_two_positive_numbers() {
         assert_eq!("3,40".parse::<Shape>().unwrap(), Shape(3, 40));
-        for bad in [
-            "3",
-            "3,",
-            "0,4",
-            "3,-4",
-            "3x4",
-            "3,4,5",
-            "99999999999999999999,1",
-        ] {
+        for bad in ["3", "3,", "0,4", "3,-4", "3x4", "3,4,5", "99999999999999999999,1"] {
             assert!(bad.parse::<Shape>().is_err(), "{bad}");
         }
     }
 
     #[test]
     fn sizes_come_from_file_option_or_indices() {
-        let entries = |shape| Triplets {
-            rows: vec![4],
-            cols: vec![1],
-            values: vec![1.0],
-            shape,
-        };
+        let entries = |shape| Triplets { rows: vec![4], cols: vec![1], values: vec![1.0], shape };
         let size = |stated, asked| sized(entries(stated), asked, String::new()).map(|a| a.shape);
         assert_eq!(size(None, None).unwrap(), (5, 2));
         assert_eq!(size(None, Some(Shape(9, 9))).unwrap(), (9, 9));
@@ -449,17 +360,8 @@ mod tests {
         assert_eq!(size(Some((6, 7)), Some(Shape(6, 7))).unwrap(), (6, 7));
         let conflict = size(Some((6, 7)), Some(Shape(7, 6)));
         assert!(matches!(conflict, Err(Error::ShapeConflict { .. })));
-        assert!(matches!(
-            size(Some((1 << 20, 1 << 20)), None),
-            Err(Error::TooLarge { .. })
-        ));
-        assert!(matches!(
-            size(Some((usize::MAX, 2)), None),
-            Err(Error::TooLarge { .. })
-        ));
-        assert!(matches!(
-            size(Some((usize::MAX, 0)), None),
-            Err(Error::TooLarge { .. })
-        ));
+        assert!(matches!(size(Some((1 << 20, 1 << 20)), None), Err(Error::TooLarge { .. })));
+        assert!(matches!(size(Some((usize::MAX, 2)), None), Err(Error::TooLarge { .. })));
+        assert!(matches!(size(Some((usize::MAX, 0)), None), Err(Error::TooLarge { .. })));
     }
 }

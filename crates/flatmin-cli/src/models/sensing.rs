@@ -12,20 +12,10 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct SensingFiles {
     /// Measurement matrices, shape (m, d1, d2): a .npy file
-    #[arg(
-        long,
-        value_name = "A.npy",
-        required_unless_present = "data",
-        requires = "targets"
-    )]
+    #[arg(long, value_name = "A.npy", required_unless_present = "data", requires = "targets")]
     pub measurements: Option<PathBuf>,
     /// Targets b, shape (m,): a .npy or .csv file
-    #[arg(
-        long,
-        value_name = "b.npy",
-        required_unless_present = "data",
-        requires = "measurements"
-    )]
+    #[arg(long, value_name = "b.npy", required_unless_present = "data", requires = "measurements")]
     pub targets: Option<PathBuf>,
     /// An .npz file with the fields measurements and targets, instead of separate files
     #[arg(long, value_name = "FILE.npz", conflicts_with_all = ["measurements", "targets"])]
@@ -62,16 +52,10 @@ impl Model for SensingFiles {
             (Some(path), ..) => {
                 let mut archive = Archive::open(path)?;
                 let places = ["measurements", "targets"].map(|field| archive.place(field));
-                (
-                    archive.read("measurements")?,
-                    archive.read("targets")?,
-                    places,
-                )
+                (archive.read("measurements")?, archive.read("targets")?, places)
             }
             _ => {
-                return Err(Error::NoData {
-                    options: "--measurements and --targets, or --data",
-                });
+                return Err(Error::NoData { options: "--measurements and --targets, or --data" });
             }
         };
         let (rows, cols, measurements) = measurements.into_stack(&places[0])?;
@@ -80,23 +64,11 @@ impl Model for SensingFiles {
             Some(path) => shown(path),
             None => places.join(" and "),
         };
-        Ok(Arrays {
-            rows,
-            cols,
-            measurements,
-            targets,
-            place,
-        })
+        Ok(Arrays { rows, cols, measurements, targets, place })
     }
 
     fn pose(arrays: Arrays) -> Result<Posed, Error> {
-        let Arrays {
-            rows,
-            cols,
-            measurements,
-            targets,
-            place,
-        } = arrays;
+        let Arrays { rows, cols, measurements, targets, place } = arrays;
         match Sensing::from_arrays(rows, cols, measurements, targets) {
             Ok(problem) => Ok(Posed { problem, place }),
             Err(source) => Err(Error::Problem { place, source }),

@@ -70,12 +70,7 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn shown(&self) -> String {
-        let mut shown: String = self
-            .text
-            .chars()
-            .take(60)
-            .flat_map(char::escape_debug)
-            .collect();
+        let mut shown: String = self.text.chars().take(60).flat_map(char::escape_debug).collect();
         if self.text.chars().nth(60).is_some() {
             shown.push_str("...");
         }
@@ -102,11 +97,7 @@ fn for_each_line(
         if text.is_empty() || text.starts_with('#') {
             continue;
         }
-        let line = Line {
-            fields: text.split(',').map(field).collect(),
-            number,
-            text,
-        };
+        let line = Line { fields: text.split(',').map(field).collect(), number, text };
         if !(first && line.is_header()) {
             take(&line)?;
         }
@@ -118,9 +109,7 @@ fn for_each_line(
 /// A field without the blanks and quotes around it.
 fn field(text: &str) -> &str {
     let text = text.trim();
-    text.strip_prefix('"')
-        .and_then(|t| t.strip_suffix('"'))
-        .unwrap_or(text)
+    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text)
 }
 
 /// Reads entries `row,col,value`; rows and columns count from 0.
@@ -140,37 +129,21 @@ pub fn entries(stream: impl BufRead) -> Result<Triplets, Fault> {
         let fields: Vec<f64> = line.fields.iter().map_while(|f| f.parse().ok()).collect();
         let (number, text) = (line.number, || line.shown());
         let &[row, col, value] = &fields[..] else {
-            return Err(Fault::Entry {
-                line: number,
-                text: text(),
-            });
+            return Err(Fault::Entry { line: number, text: text() });
         };
         if line.fields.len() != 3 {
-            return Err(Fault::Entry {
-                line: number,
-                text: text(),
-            });
+            return Err(Fault::Entry { line: number, text: text() });
         }
         let (Some(row), Some(col)) = (whole(row), whole(col)) else {
-            return Err(Fault::Index {
-                line: number,
-                text: text(),
-            });
+            return Err(Fault::Index { line: number, text: text() });
         };
         if !value.is_finite() {
-            return Err(Fault::NotFinite {
-                line: number,
-                text: text(),
-            });
+            return Err(Fault::NotFinite { line: number, text: text() });
         }
         entries.push(row, col, value);
         Ok(())
     })?;
-    if entries.values.is_empty() {
-        Err(Fault::NoData)
-    } else {
-        Ok(entries)
-    }
+    if entries.values.is_empty() { Err(Fault::NoData) } else { Ok(entries) }
 }
 
 /// Reads a matrix, one row a line; an empty field or `nan` is a hole (NaN).
@@ -191,32 +164,18 @@ pub fn matrix(stream: impl BufRead) -> Result<Array, Fault> {
         let got = line.fields.len();
         let expected = *width.get_or_insert(got);
         if got != expected {
-            return Err(Fault::Ragged {
-                line: line.number,
-                expected,
-                got,
-            });
+            return Err(Fault::Ragged { line: line.number, expected, got });
         }
         for (field, &text) in line.fields.iter().enumerate() {
-            let value = if text.is_empty() {
-                Ok(f64::NAN)
-            } else {
-                text.parse()
-            };
-            let fault = |_| Fault::Number {
-                line: line.number,
-                text: line.shown(),
-                field: field + 1,
-            };
+            let value = if text.is_empty() { Ok(f64::NAN) } else { text.parse() };
+            let fault =
+                |_| Fault::Number { line: line.number, text: line.shown(), field: field + 1 };
             values.push(value.map_err(fault)?);
         }
         Ok(())
     })?;
     match width {
-        Some(cols) if cols > 0 => Ok(Array {
-            shape: vec![values.len() / cols, cols],
-            values,
-        }),
+        Some(cols) if cols > 0 => Ok(Array { shape: vec![values.len() / cols, cols], values }),
         _ => Err(Fault::NoData),
     }
 }
@@ -250,10 +209,7 @@ mod tests {
             ("0,1,x\n", "line 1: `0,1,x` is not row,col,value"),
             ("0,1,2,3\n", "line 1: `0,1,2,3` is not row,col,value"),
             ("0 1 2\n", "line 1: `0 1 2` is not row,col,value"),
-            (
-                "row,col,value\n\n-1,1,2\n",
-                "line 3: `-1,1,2`: row and column are whole",
-            ),
+            ("row,col,value\n\n-1,1,2\n", "line 3: `-1,1,2`: row and column are whole"),
             ("0,1.5,2\n", "line 1: `0,1.5,2`: row and column are whole"),
             ("0,1,nan\n", "line 1: `0,1,nan`: the value is not finite"),
             ("0,1,-inf\n", "line 1: `0,1,-inf`: the value is not finite"),
@@ -275,13 +231,7 @@ mod tests {
         assert!(said(matrix("1,2\n3,x\n".as_bytes())).contains("line 2: `3,x`: field 2"));
         assert!(said(matrix("# nothing\n".as_bytes())).contains("no data"));
         let with_header = matrix("a,b\n1,2\n".as_bytes()).unwrap();
-        assert_eq!(
-            with_header,
-            Array {
-                shape: vec![1, 2],
-                values: vec![1.0, 2.0]
-            }
-        );
+        assert_eq!(with_header, Array { shape: vec![1, 2], values: vec![1.0, 2.0] });
     }
 
     #[test]

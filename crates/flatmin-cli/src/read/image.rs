@@ -56,30 +56,19 @@ impl Picture {
     pub fn read(path: &Path) -> Result<Picture, Error> {
         let place = || path.display().to_string();
         let reader = ImageReader::with_format(open(path)?, ImageFormat::Png);
-        let image = reader.decode().map_err(|e| Error::Image {
-            place: place(),
-            fault: e.into(),
-        })?;
+        let image =
+            reader.decode().map_err(|e| Error::Image { place: place(), fault: e.into() })?;
         let (height, width) = (image.height() as usize, image.width() as usize);
         match image {
-            DynamicImage::ImageLuma8(p) => Ok(Picture {
-                layout: Layout::Grey,
-                height,
-                width,
-                pixels: p.into_raw(),
-            }),
-            DynamicImage::ImageRgb8(p) => Ok(Picture {
-                layout: Layout::Rgb,
-                height,
-                width,
-                pixels: p.into_raw(),
-            }),
+            DynamicImage::ImageLuma8(p) => {
+                Ok(Picture { layout: Layout::Grey, height, width, pixels: p.into_raw() })
+            }
+            DynamicImage::ImageRgb8(p) => {
+                Ok(Picture { layout: Layout::Rgb, height, width, pixels: p.into_raw() })
+            }
             other => {
                 let kind = format!("{:?}", other.color());
-                Err(Error::Image {
-                    place: place(),
-                    fault: Fault::Pixels { kind },
-                })
+                Err(Error::Image { place: place(), fault: Fault::Pixels { kind } })
             }
         }
     }
@@ -114,12 +103,7 @@ impl Picture {
                 pixels.extend((0..channels).map(|c| matrix[(i, c * width + j)].round() as u8));
             }
         }
-        Picture {
-            layout,
-            height,
-            width,
-            pixels,
-        }
+        Picture { layout, height, width, pixels }
     }
 }
 
@@ -130,32 +114,18 @@ mod tests {
     #[test]
     fn channels_lie_side_by_side_and_come_back() {
         let pixels: Vec<u8> = (0..2 * 3 * 3).collect();
-        let picture = Picture {
-            layout: Layout::Rgb,
-            height: 2,
-            width: 3,
-            pixels,
-        };
+        let picture = Picture { layout: Layout::Rgb, height: 2, width: 3, pixels };
         let matrix = picture.matrix();
         assert_eq!(matrix.shape(), (2, 9));
         // Pixel (1, 2) starts at (1 * 3 + 2) * 3 = 15; its channels are three columns apart.
-        assert_eq!(
-            [matrix[(1, 2)], matrix[(1, 5)], matrix[(1, 8)]],
-            [15.0, 16.0, 17.0]
-        );
-        assert_eq!(
-            Picture::of(matrix.as_ref(), Layout::Rgb).pixels,
-            picture.pixels
-        );
+        assert_eq!([matrix[(1, 2)], matrix[(1, 5)], matrix[(1, 8)]], [15.0, 16.0, 17.0]);
+        assert_eq!(Picture::of(matrix.as_ref(), Layout::Rgb).pixels, picture.pixels);
     }
 
     #[test]
     fn values_are_rounded_and_clipped() {
         let row = [-3.0, 0.5, 254.4, 300.0, f64::NAN];
         let matrix = Mat::from_fn(1, 5, |_, j| row[j]);
-        assert_eq!(
-            Picture::of(matrix.as_ref(), Layout::Grey).pixels,
-            [0, 1, 254, 255, 0]
-        );
+        assert_eq!(Picture::of(matrix.as_ref(), Layout::Grey).pixels, [0, 1, 254, 255, 0]);
     }
 }

@@ -105,22 +105,14 @@ fn banner(line: &str) -> Result<Symmetry, Fault> {
             "general" => Ok(Symmetry::General),
             "symmetric" => Ok(Symmetry::Symmetric),
             "skew-symmetric" => Ok(Symmetry::Skew),
-            _ => Err(Fault::Kind {
-                kind: clipped(&kind.join(" ")),
-            }),
+            _ => Err(Fault::Kind { kind: clipped(&kind.join(" ")) }),
         },
-        _ => Err(Fault::Kind {
-            kind: clipped(&kind.join(" ")),
-        }),
+        _ => Err(Fault::Kind { kind: clipped(&kind.join(" ")) }),
     }
 }
 
 fn clipped(text: &str) -> String {
-    text.trim()
-        .chars()
-        .take(60)
-        .flat_map(char::escape_debug)
-        .collect()
+    text.trim().chars().take(60).flat_map(char::escape_debug).collect()
 }
 
 /// Reads the entries of a coordinate file; the positions returned count from 0.
@@ -153,10 +145,7 @@ pub fn entries(stream: impl BufRead) -> Result<Triplets, Fault> {
             if text.trim().is_empty() || text.starts_with('%') {
                 continue;
             }
-            return Err(Fault::Entry {
-                line,
-                text: clipped(&text),
-            });
+            return Err(Fault::Entry { line, text: clipped(&text) });
         };
         if text.starts_with('%') {
             continue;
@@ -165,35 +154,20 @@ pub fn entries(stream: impl BufRead) -> Result<Triplets, Fault> {
         let (first, second) = (index(Some(first)), index(second));
         let Some((rows, cols, _)) = sizes else {
             let (Some(rows), Some(cols), Some(count)) = (first, second, index(third)) else {
-                return Err(Fault::Sizes {
-                    line,
-                    text: clipped(&text),
-                });
+                return Err(Fault::Sizes { line, text: clipped(&text) });
             };
             sizes = Some((rows, cols, count));
             continue;
         };
         let value = third.and_then(|w| w.parse::<f64>().ok());
         let (Some(row), Some(col), Some(value)) = (first, second, value) else {
-            return Err(Fault::Entry {
-                line,
-                text: clipped(&text),
-            });
+            return Err(Fault::Entry { line, text: clipped(&text) });
         };
         if !(1..=rows).contains(&row) || !(1..=cols).contains(&col) {
-            return Err(Fault::OutOfRange {
-                line,
-                row,
-                col,
-                rows,
-                cols,
-            });
+            return Err(Fault::OutOfRange { line, row, col, rows, cols });
         }
         if !value.is_finite() {
-            return Err(Fault::NotFinite {
-                line,
-                text: clipped(&text),
-            });
+            return Err(Fault::NotFinite { line, text: clipped(&text) });
         }
         got += 1;
         entries.push(row - 1, col - 1, value);
@@ -204,27 +178,16 @@ pub fn entries(stream: impl BufRead) -> Result<Triplets, Fault> {
                     _ => "symmetric",
                 };
                 let text = clipped(&text);
-                return Err(Fault::Triangle {
-                    line,
-                    text,
-                    symmetry: symmetry.to_owned(),
-                });
+                return Err(Fault::Triangle { line, text, symmetry: symmetry.to_owned() });
             }
             if row != col {
-                let mirrored = if symmetry == Symmetry::Skew {
-                    -value
-                } else {
-                    value
-                };
+                let mirrored = if symmetry == Symmetry::Skew { -value } else { value };
                 entries.push(col - 1, row - 1, mirrored);
             }
         }
     }
     let Some((rows, cols, expected)) = sizes else {
-        return Err(Fault::Sizes {
-            line: 2,
-            text: String::new(),
-        });
+        return Err(Fault::Sizes { line: 2, text: String::new() });
     };
     if got != expected {
         return Err(Fault::Count { expected, got });
@@ -245,15 +208,9 @@ mod tests {
     fn symmetric_matrices_are_expanded() {
         let head = "%%MatrixMarket matrix coordinate integer";
         let t = read(&format!("{head} symmetric\n2 2 2\n1 1 5\n2 1 7\n")).unwrap();
-        assert_eq!(
-            (t.rows, t.cols, t.values),
-            (vec![0, 1, 0], vec![0, 0, 1], vec![5.0, 7.0, 7.0])
-        );
+        assert_eq!((t.rows, t.cols, t.values), (vec![0, 1, 0], vec![0, 0, 1], vec![5.0, 7.0, 7.0]));
         let t = read(&format!("{head} skew-symmetric\n2 2 1\n2 1 7\n")).unwrap();
-        assert_eq!(
-            (t.rows, t.cols, t.values),
-            (vec![1, 0], vec![0, 1], vec![7.0, -7.0])
-        );
+        assert_eq!((t.rows, t.cols, t.values), (vec![1, 0], vec![0, 1], vec![7.0, -7.0]));
         let upper = read(&format!("{head} symmetric\n2 2 1\n1 2 7\n"));
         assert!(matches!(upper, Err(Fault::Triangle { line: 3, .. })));
     }
@@ -262,14 +219,8 @@ mod tests {
     fn what_is_wrong_is_shown_with_its_line() {
         let head = "%%MatrixMarket matrix coordinate real general\n%\n\n2 3 2\n1 1 1\n";
         let cases = [
-            (
-                "2 4 1\n",
-                "line 6: entry (2, 4) lies outside the 2 x 3 matrix",
-            ),
-            (
-                "0 1 1\n",
-                "line 6: entry (0, 1) lies outside the 2 x 3 matrix",
-            ),
+            ("2 4 1\n", "line 6: entry (2, 4) lies outside the 2 x 3 matrix"),
+            ("0 1 1\n", "line 6: entry (0, 1) lies outside the 2 x 3 matrix"),
             ("-1 1 1\n", "line 6: `-1 1 1` is not `row col value`"),
             ("1.5 1 1\n", "line 6: `1.5 1 1` is not `row col value`"),
             ("2 1\n", "line 6: `2 1` is not `row col value`"),
@@ -286,15 +237,10 @@ mod tests {
         assert!(matches!(read(""), Err(Fault::Banner)));
         let banner = "%%MatrixMarket matrix coordinate real general\n";
         assert!(matches!(read(banner), Err(Fault::Sizes { .. })));
-        assert!(matches!(
-            read(&format!("{banner}2 x 3\n")),
-            Err(Fault::Sizes { line: 2, .. })
-        ));
-        for kind in [
-            "array real general",
-            "coordinate complex general",
-            "coordinate pattern general",
-        ] {
+        assert!(matches!(read(&format!("{banner}2 x 3\n")), Err(Fault::Sizes { line: 2, .. })));
+        for kind in
+            ["array real general", "coordinate complex general", "coordinate pattern general"]
+        {
             let said = read(&format!("%%MatrixMarket matrix {kind}\n1 1 1\n")).unwrap_err();
             assert!(said.to_string().contains(kind), "{said}");
         }

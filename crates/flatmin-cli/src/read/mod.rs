@@ -51,11 +51,7 @@ impl Triplets {
 /// When it does not exist, may not be read, is a directory, or is empty.
 pub(crate) fn open(path: &Path) -> Result<BufReader<File>, Error> {
     let shown = || path.display().to_string();
-    let fail = |source| Error::Io {
-        action: "read",
-        path: shown(),
-        source,
-    };
+    let fail = |source| Error::Io { action: "read", path: shown(), source };
     let file = File::open(path).map_err(fail)?;
     let metadata = file.metadata().map_err(fail)?;
     if metadata.is_dir() {
@@ -69,9 +65,7 @@ pub(crate) fn open(path: &Path) -> Result<BufReader<File>, Error> {
 
 /// A path's extension, in lower case.
 pub(crate) fn extension(path: &Path) -> String {
-    path.extension()
-        .map(|e| e.to_string_lossy().to_lowercase())
-        .unwrap_or_default()
+    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 /// Reads an array from a `.npy` file, or a matrix from a `.csv` file.
@@ -81,19 +75,10 @@ pub(crate) fn extension(path: &Path) -> String {
 pub fn array(path: &Path) -> Result<Array, Error> {
     let place = || path.display().to_string();
     match extension(path).as_str() {
-        "npy" => npy::read(open(path)?).map_err(|fault| Error::Npy {
-            place: place(),
-            fault,
-        }),
-        "csv" => csv::matrix(open(path)?).map_err(|fault| Error::Csv {
-            place: place(),
-            fault,
-        }),
+        "npy" => npy::read(open(path)?).map_err(|fault| Error::Npy { place: place(), fault }),
+        "csv" => csv::matrix(open(path)?).map_err(|fault| Error::Csv { place: place(), fault }),
         "npz" => Err(Error::Archive { path: place() }),
-        _ => Err(Error::Extension {
-            path: place(),
-            accepted: ".npy or .csv",
-        }),
+        _ => Err(Error::Extension { path: place(), accepted: ".npy or .csv" }),
     }
 }
 
@@ -110,11 +95,7 @@ pub(crate) fn tuple(shape: &[usize]) -> String {
 
 impl Array {
     fn misshapen(&self, place: &str, expected: &'static str) -> Error {
-        Error::Shape {
-            place: place.to_owned(),
-            expected,
-            got: tuple(&self.shape),
-        }
+        Error::Shape { place: place.to_owned(), expected, got: tuple(&self.shape) }
     }
 
     /// The elements of a vector; a single column or a single row counts as one.
@@ -160,11 +141,7 @@ impl Array {
     pub fn into_indices(self, place: &str) -> Result<Vec<usize>, Error> {
         let values = self.into_vector(place)?;
         let index = |(position, &value): (usize, &f64)| {
-            whole(value).ok_or_else(|| Error::Index {
-                place: place.to_owned(),
-                position,
-                value,
-            })
+            whole(value).ok_or_else(|| Error::Index { place: place.to_owned(), position, value })
         };
         values.iter().enumerate().map(index).collect()
     }
@@ -181,22 +158,13 @@ mod tests {
     use super::*;
 
     fn zeros(shape: &[usize]) -> Array {
-        Array {
-            shape: shape.to_vec(),
-            values: vec![0.0; shape.iter().product()],
-        }
+        Array { shape: shape.to_vec(), values: vec![0.0; shape.iter().product()] }
     }
 
     #[test]
     fn shapes_are_checked() {
         assert_eq!(zeros(&[3, 1]).into_vector("b").unwrap().len(), 3);
-        assert!(
-            zeros(&[3, 2])
-                .into_vector("b")
-                .unwrap_err()
-                .to_string()
-                .contains("(3, 2)")
-        );
+        assert!(zeros(&[3, 2]).into_vector("b").unwrap_err().to_string().contains("(3, 2)"));
         assert!(zeros(&[]).into_vector("b").is_err());
         assert!(zeros(&[4]).into_matrix("x").is_err());
         assert!(zeros(&[0, 4]).into_matrix("x").is_err());
@@ -206,19 +174,10 @@ mod tests {
 
     #[test]
     fn indices_are_whole() {
-        let indices = |v: f64| {
-            Array {
-                shape: vec![2],
-                values: vec![0.0, v],
-            }
-            .into_indices("row")
-        };
+        let indices = |v: f64| Array { shape: vec![2], values: vec![0.0, v] }.into_indices("row");
         assert_eq!(indices(7.0).unwrap(), [0, 7]);
         for bad in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e300] {
-            assert!(
-                matches!(indices(bad), Err(Error::Index { position: 1, .. })),
-                "{bad}"
-            );
+            assert!(matches!(indices(bad), Err(Error::Index { position: 1, .. })), "{bad}");
         }
     }
 }

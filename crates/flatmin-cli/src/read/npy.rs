@@ -96,26 +96,17 @@ pub enum Fault {
 /// Every way in which the stream is not one whole array of real numbers.
 pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
     let text = header_text(&mut stream)?;
-    let clipped = || Fault::Header {
-        text: text.trim().chars().take(80).collect(),
-    };
+    let clipped = || Fault::Header { text: text.trim().chars().take(80).collect() };
     let header = Header::parse(&text).ok_or_else(clipped)?;
     let Descr::Scalar(descr) = header.descr else {
-        return Err(Fault::Dtype {
-            descr: "with named fields".into(),
-        });
+        return Err(Fault::Dtype { descr: "with named fields".into() });
     };
-    let unsupported = || Fault::Dtype {
-        descr: format!("'{}'", printable(descr)),
-    };
+    let unsupported = || Fault::Dtype { descr: format!("'{}'", printable(descr)) };
     let (width, decode) = decoder(descr).ok_or_else(unsupported)?;
     let shape = || super::tuple(&header.shape);
-    let expected = (header
-        .shape
-        .iter()
-        .try_fold(width, |n, &d| n.checked_mul(d)))
-    .filter(|&n| n <= isize::MAX as usize)
-    .ok_or_else(|| Fault::Huge { shape: shape() })?;
+    let expected = (header.shape.iter().try_fold(width, |n, &d| n.checked_mul(d)))
+        .filter(|&n| n <= isize::MAX as usize)
+        .ok_or_else(|| Fault::Huge { shape: shape() })?;
 
     let mut values = Vec::new();
     let mut chunk = vec![0; CHUNK.min(expected)];
@@ -126,12 +117,7 @@ pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
         got += filled;
         if filled < wanted {
             let descr = printable(descr);
-            return Err(Fault::Truncated {
-                shape: shape(),
-                descr,
-                expected,
-                got,
-            });
+            return Err(Fault::Truncated { shape: shape(), descr, expected, got });
         }
         decode(&chunk[..wanted], &mut values);
     }
@@ -141,17 +127,11 @@ pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
     if header.fortran_order {
         values = c_order(&header.shape, &values);
     }
-    Ok(Array {
-        shape: header.shape,
-        values,
-    })
+    Ok(Array { shape: header.shape, values })
 }
 
 fn printable(text: &str) -> String {
-    text.chars()
-        .take(20)
-        .flat_map(char::escape_default)
-        .collect()
+    text.chars().take(20).flat_map(char::escape_default).collect()
 }
 
 /// Reads until the buffer is full or the stream ends; the number of bytes read.
@@ -190,9 +170,7 @@ fn header_text(stream: &mut impl Read) -> Result<String, Fault> {
     }
     let length = u32::from_le_bytes(length) as usize;
     if length > LONGEST_HEADER {
-        return Err(Fault::Header {
-            text: format!("of {length} bytes"),
-        });
+        return Err(Fault::Header { text: format!("of {length} bytes") });
     }
     let mut text = vec![0; length];
     if fill(stream, &mut text)? < length {
@@ -243,11 +221,7 @@ impl<'a> Header<'a> {
         if !literal.0.trim().is_empty() {
             return None;
         }
-        Some(Header {
-            descr: descr?,
-            fortran_order: fortran_order?,
-            shape: shape?,
-        })
+        Some(Header { descr: descr?, fortran_order: fortran_order?, shape: shape? })
     }
 }
 
@@ -261,11 +235,7 @@ impl<'a> Literal<'a> {
     }
 
     fn boolean(&mut self) -> Option<bool> {
-        if self.token("True").is_some() {
-            Some(true)
-        } else {
-            self.token("False").map(|()| false)
-        }
+        if self.token("True").is_some() { Some(true) } else { self.token("False").map(|()| false) }
     }
 
     fn string(&mut self) -> Option<&'a str> {
@@ -302,11 +272,7 @@ macro_rules! element {
         const WIDTH: usize = size_of::<$number>();
         let decode: Decode = |bytes, values| {
             let (elements, _) = bytes.as_chunks::<WIDTH>();
-            values.extend(
-                elements
-                    .iter()
-                    .map(|raw| <$number>::$from_bytes(*raw) as f64),
-            );
+            values.extend(elements.iter().map(|raw| <$number>::$from_bytes(*raw) as f64));
         };
         Some((WIDTH, decode))
     }};

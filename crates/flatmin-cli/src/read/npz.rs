@@ -50,10 +50,7 @@ impl Archive {
         let path = path.display().to_string();
         match ZipArchive::new(file) {
             Ok(zip) => Ok(Archive { path, zip }),
-            Err(fault) => Err(Error::Npz {
-                place: path,
-                fault: Fault::Archive(fault),
-            }),
+            Err(fault) => Err(Error::Npz { place: path, fault: Fault::Archive(fault) }),
         }
     }
 
@@ -65,9 +62,7 @@ impl Archive {
     /// Names of the fields, in the archive's order.
     pub fn fields(&self) -> Vec<String> {
         let names = self.zip.file_names().filter_map(Result::ok);
-        names
-            .map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_owned())
-            .collect()
+        names.map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_owned()).collect()
     }
 
     /// Reads a field.
@@ -81,27 +76,18 @@ impl Archive {
                 none if none.is_empty() => "none".to_owned(),
                 names => names.join(", "),
             };
-            let fault = Fault::Missing {
-                field: field.to_owned(),
-                present,
-            };
+            let fault = Fault::Missing { field: field.to_owned(), present };
             return Err(Error::Npz { place, fault });
         }
         let entry = match self.zip.by_name(&format!("{field}.npy")) {
             Ok(entry) => entry,
             Err(fault) => {
-                return Err(Error::Npz {
-                    place,
-                    fault: Fault::Archive(fault),
-                });
+                return Err(Error::Npz { place, fault: Fault::Archive(fault) });
             }
         };
         npy::read(entry).map_err(|fault| {
             let field = field.to_owned();
-            Error::Npz {
-                place,
-                fault: Fault::Field { field, fault },
-            }
+            Error::Npz { place, fault: Fault::Field { field, fault } }
         })
     }
 

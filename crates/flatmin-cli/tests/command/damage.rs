@@ -22,14 +22,8 @@ fn damaged_numpy_files() {
     sandbox.file("half.npy", npy_bytes("<f2", false, "(1,)", &[0; 2]));
     let cases: [(&str, &[&str]); 9] = [
         ("head.npy", &["within its .npy header", "truncated"]),
-        (
-            "body.npy",
-            &["(3, 2, 2)", "96 bytes", "91 follow", "truncated"],
-        ),
-        (
-            "long.npy",
-            &["bytes follow after the array of shape (3, 2, 2)"],
-        ),
+        ("body.npy", &["(3, 2, 2)", "96 bytes", "91 follow", "truncated"]),
+        ("long.npy", &["bytes follow after the array of shape (3, 2, 2)"]),
         ("text.npy", &["not a NumPy .npy file"]),
         ("claim.npy", &["(1000000, 1000000, 1000)", "only 24 follow"]),
         ("absurd.npy", &["impossible shape"]),
@@ -43,10 +37,7 @@ fn damaged_numpy_files() {
     }
     all_refused(
         &sandbox,
-        &[(
-            "recover sensing --measurements A.npy --targets half.npy",
-            &["half.npy", "'<f2'"],
-        )],
+        &[("recover sensing --measurements A.npy --targets half.npy", &["half.npy", "'<f2'"])],
     );
 }
 
@@ -66,11 +57,7 @@ fn damaged_archives() {
     let mut flipped = whole.clone();
     flipped[60] ^= 0xff;
     sandbox.file("flipped.npz", flipped);
-    sandbox.npz(
-        "no_val.npz",
-        false,
-        &[("row", &[1], I8(&[0])), ("col", &[1], I8(&[0]))],
-    );
+    sandbox.npz("no_val.npz", false, &[("row", &[1], I8(&[0])), ("col", &[1], I8(&[0]))]);
     sandbox.npz("no_shape.npz", false, &entries[..3]);
     sandbox.npz("nothing.npz", false, &[]);
     sandbox.npz("b.npz", false, &[("targets", &[1], F8(&[1.0]))]);
@@ -109,10 +96,7 @@ fn damaged_archives() {
         ("nan.npz", &["NaN", "1"]),
         ("shape3.npz", &["field `shape`", "(2,)", "(3,)"]),
         ("shape_minus.npz", &["field `shape`", "element 1 is -2"]),
-        (
-            "shape_huge.npz",
-            &["1099511627776 x 1099511627776", "largest row and column"],
-        ),
+        ("shape_huge.npz", &["1099511627776 x 1099511627776", "largest row and column"]),
         ("b.npz", &["no field `row`", "targets"]),
     ];
     for (name, words) in cases {
@@ -124,18 +108,9 @@ fn damaged_archives() {
     all_refused(
         &sandbox,
         &[
-            (
-                "recover sensing --data b.npz",
-                &["no field `measurements`", "targets"],
-            ),
-            (
-                "recover completion --entries whole.npz --shape 3,2",
-                &["2 x 2", "3 x 2"],
-            ),
-            (
-                "recover completion --data list.csv",
-                &["list.csv", "not a whole .npz archive"],
-            ),
+            ("recover sensing --data b.npz", &["no field `measurements`", "targets"]),
+            ("recover completion --entries whole.npz --shape 3,2", &["2 x 2", "3 x 2"]),
+            ("recover completion --data list.csv", &["list.csv", "not a whole .npz archive"]),
         ],
     );
 }
@@ -153,23 +128,14 @@ fn lists_of_entries() {
         ("0,0,nan\n", &["line 1", "not finite"]),
         ("0,0,inf\n", &["line 1", "not finite"]),
         ("row,col,value\n", &["no data"]),
-        (
-            "0,0,1\n1,1,2\n0,0,3\n",
-            &["entry (0, 0)", "twice", "0 and 2"],
-        ),
-        (
-            "4000000000,4000000000,1\n",
-            &["4000000001 x 4000000001", "largest row"],
-        ),
+        ("0,0,1\n1,1,2\n0,0,3\n", &["entry (0, 0)", "twice", "0 and 2"]),
+        ("4000000000,4000000000,1\n", &["4000000001 x 4000000001", "largest row"]),
         ("1e300,0,1\n", &["line 1"]),
     ];
     for (text, words) in cases {
         sandbox.file("list.csv", text);
         let words = [&["list.csv"], words].concat();
-        all_refused(
-            &sandbox,
-            &[("recover completion --entries list.csv", &words)],
-        );
+        all_refused(&sandbox, &[("recover completion --entries list.csv", &words)]);
     }
     sandbox.file("list.csv", "0,0,1\n2,1,1\n");
     let line = "recover completion --entries list.csv --shape 2,2";
@@ -177,34 +143,19 @@ fn lists_of_entries() {
 
     let head = "%%MatrixMarket matrix coordinate real general\n2 2 2\n1 1 1\n";
     let cases: [(String, &[&str]); 8] = [
-        (
-            format!("{head}2 3 1\n"),
-            &["line 4", "(2, 3)", "2 x 2", "from 1"],
-        ),
+        (format!("{head}2 3 1\n"), &["line 4", "(2, 3)", "2 x 2", "from 1"]),
         (format!("{head}0 1 1\n"), &["line 4", "(0, 1)", "from 1"]),
         (format!("{head}2 1\n"), &["line 4", "`2 1`"]),
         (head.to_owned(), &["2 entries are announced, but 1 follow"]),
-        (
-            format!("{head}1 1 5\n"),
-            &["entry (0, 0)", "counted from 0", "twice"],
-        ),
-        (
-            head.replace("real", "complex"),
-            &["complex", "coordinate real general"],
-        ),
-        (
-            head.replace("coordinate", "array"),
-            &["array", "coordinate real general"],
-        ),
+        (format!("{head}1 1 5\n"), &["entry (0, 0)", "counted from 0", "twice"]),
+        (head.replace("real", "complex"), &["complex", "coordinate real general"]),
+        (head.replace("coordinate", "array"), &["array", "coordinate real general"]),
         ("1 1 1\n".to_owned(), &["not a MatrixMarket file"]),
     ];
     for (text, words) in cases {
         sandbox.file("list.mtx", text);
         let words = [&["list.mtx"], words].concat();
-        all_refused(
-            &sandbox,
-            &[("recover completion --entries list.mtx", &words)],
-        );
+        all_refused(&sandbox, &[("recover completion --entries list.mtx", &words)]);
     }
 }
 
@@ -213,15 +164,9 @@ fn pictures() {
     let sandbox = good();
     let deep: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_pixel(3, 2, Luma([900]));
     deep.save(sandbox.path("deep.png")).unwrap();
-    DynamicImage::new_rgba8(3, 2)
-        .save(sandbox.path("clear.png"))
-        .unwrap();
-    GrayImage::from_pixel(2, 3, Luma([9]))
-        .save(sandbox.path("turned.png"))
-        .unwrap();
-    GrayImage::new(3, 2)
-        .save(sandbox.path("black.png"))
-        .unwrap();
+    DynamicImage::new_rgba8(3, 2).save(sandbox.path("clear.png")).unwrap();
+    GrayImage::from_pixel(2, 3, Luma([9])).save(sandbox.path("turned.png")).unwrap();
+    GrayImage::new(3, 2).save(sandbox.path("black.png")).unwrap();
     let whole = fs::read(sandbox.path("grey.png")).unwrap();
     sandbox.file("cut.png", &whole[..whole.len() / 2]);
     sandbox.file("text.png", "not an image");
@@ -232,42 +177,18 @@ fn pictures() {
     all_refused(
         &sandbox,
         &[
-            (
-                "recover completion --matrix grey.png",
-                &["grey.png", "--mask"],
-            ),
-            (
-                "recover completion --matrix deep.png --mask grey.png",
-                &["deep.png", "L16", "8-bit"],
-            ),
-            (
-                "recover completion --matrix clear.png --mask grey.png",
-                &["clear.png", "Rgba8"],
-            ),
-            (
-                "recover completion --matrix cut.png --mask grey.png",
-                &["cut.png", "PNG"],
-            ),
-            (
-                "recover completion --matrix text.png --mask grey.png",
-                &["text.png", "PNG"],
-            ),
-            (
-                "recover completion --matrix wide.png --mask grey.png",
-                &["wide.png", "PNG"],
-            ),
+            ("recover completion --matrix grey.png", &["grey.png", "--mask"]),
+            ("recover completion --matrix deep.png --mask grey.png", &["deep.png", "L16", "8-bit"]),
+            ("recover completion --matrix clear.png --mask grey.png", &["clear.png", "Rgba8"]),
+            ("recover completion --matrix cut.png --mask grey.png", &["cut.png", "PNG"]),
+            ("recover completion --matrix text.png --mask grey.png", &["text.png", "PNG"]),
+            ("recover completion --matrix wide.png --mask grey.png", &["wide.png", "PNG"]),
             (
                 "recover completion --matrix grey.png --mask turned.png",
                 &["turned.png", "3 x 2", "2 x 3"],
             ),
-            (
-                "recover completion --matrix grey.png --mask black.png",
-                &["no entry is seen"],
-            ),
-            (
-                "recover completion --matrix grey.png --mask X.npy",
-                &["X.npy"],
-            ),
+            ("recover completion --matrix grey.png --mask black.png", &["no entry is seen"]),
+            ("recover completion --matrix grey.png --mask X.npy", &["X.npy"]),
         ],
     );
 }

@@ -25,9 +25,7 @@ fn full() -> Vec<f64> {
 }
 
 fn holey() -> Vec<f64> {
-    positions()
-        .map(|(i, j)| if seen(i, j) { truth(i, j) } else { f64::NAN })
-        .collect()
+    positions().map(|(i, j)| if seen(i, j) { truth(i, j) } else { f64::NAN }).collect()
 }
 
 fn triplets() -> (Vec<i64>, Vec<i64>, Vec<f64>) {
@@ -55,10 +53,7 @@ fn completion_from_every_form() {
     sandbox.file("plain.csv", list(",", 0));
     sandbox.file("header.csv", format!("user,item,stars\n{}", list(",", 0)));
     let head = "%%MatrixMarket matrix coordinate real general\n% made by hand\n";
-    sandbox.file(
-        "list.mtx",
-        format!("{head}{ROWS} {COLS} {m}\n{}", list(" ", 1)),
-    );
+    sandbox.file("list.mtx", format!("{head}{ROWS} {COLS} {m}\n{}", list(" ", 1)));
     for (name, deflate) in [("stored.npz", false), ("deflated.npz", true)] {
         sandbox.npz(
             name,
@@ -74,21 +69,13 @@ fn completion_from_every_form() {
     sandbox.npz(
         "shapeless.npz",
         true,
-        &[
-            ("row", &[m, 1], I8(&rows)),
-            ("col", &[m], I8(&cols)),
-            ("val", &[m], F8(&values)),
-        ],
+        &[("row", &[m, 1], I8(&rows)), ("col", &[m], I8(&cols)), ("val", &[m], F8(&values))],
     );
     sandbox.npy("holes.npy", &[ROWS, COLS], &holey());
-    let single: Vec<u8> = holey()
-        .iter()
-        .flat_map(|&v| (v as f32).to_be_bytes())
-        .collect();
+    let single: Vec<u8> = holey().iter().flat_map(|&v| (v as f32).to_be_bytes()).collect();
     sandbox.file("single.npy", npy_bytes(">f4", false, "(4, 3)", &single));
-    let transposed: Vec<u8> = (0..12)
-        .flat_map(|n| holey()[n % 4 * 3 + n / 4].to_le_bytes())
-        .collect();
+    let transposed: Vec<u8> =
+        (0..12).flat_map(|n| holey()[n % 4 * 3 + n / 4].to_le_bytes()).collect();
     sandbox.file("fortran.npy", npy_bytes("<f8", true, "(4, 3)", &transposed));
     let lines: String = holey()
         .chunks(COLS)
@@ -97,28 +84,17 @@ fn completion_from_every_form() {
     sandbox.file("empty.csv", lines.replace("NaN", ""));
     sandbox.file("holes.csv", lines);
     // Masked entries may hold anything.
-    let whole: Vec<u8> = full()
-        .iter()
-        .flat_map(|&v| (v as i16).to_le_bytes())
-        .collect();
+    let whole: Vec<u8> = full().iter().flat_map(|&v| (v as i16).to_le_bytes()).collect();
     sandbox.file("whole.npy", npy_bytes("<i2", false, "(4, 3)", &whole));
     let mask: Vec<u8> = positions().map(|(i, j)| u8::from(seen(i, j))).collect();
     sandbox.file("mask.npy", npy_bytes("|b1", false, "(4, 3)", &mask));
     let pixel = |x: u32, y: u32| Luma([u8::from(seen(y as usize, x as usize)) * 255]);
-    GrayImage::from_fn(3, 4, pixel)
-        .save(sandbox.path("mask.png"))
-        .unwrap();
+    GrayImage::from_fn(3, 4, pixel).save(sandbox.path("mask.png")).unwrap();
     let flags: Vec<i64> = mask.iter().map(|&b| i64::from(b)).collect();
-    let fields: [(&str, &[usize], _); 2] = [
-        ("matrix", &[ROWS, COLS], F8(&full())),
-        ("mask", &[ROWS, COLS], I8(&flags)),
-    ];
+    let fields: [(&str, &[usize], _); 2] =
+        [("matrix", &[ROWS, COLS], F8(&full())), ("mask", &[ROWS, COLS], I8(&flags))];
     sandbox.npz("masked.npz", true, &fields);
-    sandbox.npz(
-        "holes.npz",
-        true,
-        &[("matrix", &[ROWS, COLS], F8(&holey()))],
-    );
+    sandbox.npz("holes.npz", true, &[("matrix", &[ROWS, COLS], F8(&holey()))]);
 
     for data in [
         "--entries plain.csv",
@@ -149,11 +125,7 @@ fn completion_from_every_form() {
         assert_eq!(answer["status"], "certified", "{data}");
         let x = sandbox.array("X.npy");
         assert_eq!(x.shape, [ROWS, COLS]);
-        assert!(
-            distance(&x.values, &full()) < 1e-6,
-            "{data}: {:?}",
-            x.values
-        );
+        assert!(distance(&x.values, &full()) < 1e-6, "{data}: {:?}", x.values);
     }
 }
 
@@ -187,36 +159,23 @@ fn sensing_from_every_form() {
     // Five signed measurements of a 2 x 2 matrix of rank one: they determine it.
     let a: [i8; 20] = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, -1, 2, -3];
     let x = [2.0, 4.0, 3.0, 6.0];
-    let b: Vec<f64> = a
-        .chunks(4)
-        .map(|a| a.iter().zip(x).map(|(&a, x)| f64::from(a) * x).sum())
-        .collect();
+    let b: Vec<f64> =
+        a.chunks(4).map(|a| a.iter().zip(x).map(|(&a, x)| f64::from(a) * x).sum()).collect();
     let f8: Vec<f64> = a.iter().map(|&v| f64::from(v)).collect();
     sandbox.npy("A.npy", &[5, 2, 2], &f8);
-    sandbox.file(
-        "A_i1.npy",
-        npy_bytes("|i1", false, "(5, 2, 2)", &a.map(|v| v as u8)),
-    );
+    sandbox.file("A_i1.npy", npy_bytes("|i1", false, "(5, 2, 2)", &a.map(|v| v as u8)));
     let i4: Vec<u8> = a.iter().flat_map(|&v| i32::from(v).to_be_bytes()).collect();
     sandbox.file("A_i4.npy", npy_bytes(">i4", false, "(5, 2, 2)", &i4));
     let fortran: Vec<u8> = (0..20)
         .flat_map(|n| f64::from(a[n % 5 * 4 + n / 5 % 2 * 2 + n / 10]).to_le_bytes())
         .collect();
-    sandbox.file(
-        "A_fortran.npy",
-        npy_bytes("<f8", true, "(5, 2, 2)", &fortran),
-    );
+    sandbox.file("A_fortran.npy", npy_bytes("<f8", true, "(5, 2, 2)", &fortran));
     sandbox.npy("b.npy", &[5], &b);
     sandbox.npy("b_column.npy", &[5, 1], &b);
-    sandbox.file(
-        "b.csv",
-        b.iter().map(|v| format!("{v}\n")).collect::<String>(),
-    );
+    sandbox.file("b.csv", b.iter().map(|v| format!("{v}\n")).collect::<String>());
     for (name, deflate) in [("stored.npz", false), ("deflated.npz", true)] {
-        let fields: [(&str, &[usize], _); 2] = [
-            ("measurements", &[5, 2, 2], F8(&f8)),
-            ("targets", &[5], F8(&b)),
-        ];
+        let fields: [(&str, &[usize], _); 2] =
+            [("measurements", &[5, 2, 2], F8(&f8)), ("targets", &[5], F8(&b))];
         sandbox.npz(name, deflate, &fields);
     }
     for data in [
@@ -229,15 +188,8 @@ fn sensing_from_every_form() {
         "--data deflated.npz",
     ] {
         let answer = sandbox.json(&format!("recover sensing {data} --out X.npy"));
-        assert_eq!(
-            (&answer["m"], &answer["model"]),
-            (&5.into(), &"sensing".into()),
-            "{data}"
-        );
-        assert!(
-            distance(&sandbox.array("X.npy").values, &x) < 1e-6,
-            "{data}"
-        );
+        assert_eq!((&answer["m"], &answer["model"]), (&5.into(), &"sensing".into()), "{data}");
+        assert!(distance(&sandbox.array("X.npy").values, &x) < 1e-6, "{data}");
     }
 }
 
@@ -265,19 +217,13 @@ fn pictures_are_completed() {
         assert_eq!((&answer["d1"], &answer["d2"]), (&12.into(), &10.into()));
         let out = image::open(sandbox.path("X.png")).unwrap();
         let out = out.as_luma8().unwrap();
-        assert!(
-            out.enumerate_pixels()
-                .all(|(x, y, p)| u32::from(p.0[0]) == level(x, y))
-        );
+        assert!(out.enumerate_pixels().all(|(x, y, p)| u32::from(p.0[0]) == level(x, y)));
 
         let line = format!("recover completion --matrix colour.png --mask {mask} --out X.png");
         let answer = sandbox.json(&line);
         assert_eq!((&answer["d1"], &answer["d2"]), (&12.into(), &30.into()));
         let out = image::open(sandbox.path("X.png")).unwrap();
         let out = out.as_rgb8().unwrap();
-        assert!(
-            out.enumerate_pixels()
-                .all(|(x, y, p)| p.0.map(u32::from) == rgb(x, y))
-        );
+        assert!(out.enumerate_pixels().all(|(x, y, p)| p.0.map(u32::from) == rgb(x, y)));
     }
 }

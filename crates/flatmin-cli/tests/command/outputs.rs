@@ -8,10 +8,7 @@ use std::process::Stdio;
 /// A 3 x 3 matrix of rank one with two holes, and files for it.
 fn small() -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.file(
-        "list.csv",
-        "0,0,1\n0,1,2\n1,0,2\n1,1,4\n2,1,6\n2,2,9\n1,2,6\n",
-    );
+    sandbox.file("list.csv", "0,0,1\n0,1,2\n1,0,2\n1,1,4\n2,1,6\n2,2,9\n1,2,6\n");
     sandbox
 }
 
@@ -26,15 +23,8 @@ fn hard(sandbox: &Sandbox, d: usize, m: usize) {
 }
 
 fn product(l: &Array, r: &Array) -> Vec<f64> {
-    let ([d1, k], [d2, _]) = (
-        l.shape[..].try_into().unwrap(),
-        r.shape[..].try_into().unwrap(),
-    );
-    let entry = |i, j| {
-        (0..k)
-            .map(|c| l.values[i * k + c] * r.values[j * k + c])
-            .sum()
-    };
+    let ([d1, k], [d2, _]) = (l.shape[..].try_into().unwrap(), r.shape[..].try_into().unwrap());
+    let entry = |i, j| (0..k).map(|c| l.values[i * k + c] * r.values[j * k + c]).sum();
     let (d1, d2): (usize, usize) = (d1, d2);
     (0..d1 * d2).map(|n| entry(n / d2, n % d2)).collect()
 }
@@ -75,16 +65,9 @@ fn everything_is_written_and_agrees() {
     );
     assert_eq!((&answer["d1"], &answer["m"]), (&3.into(), &7.into()));
 
-    let (l, r, x) = (
-        sandbox.array("L.npy"),
-        sandbox.array("R.csv"),
-        sandbox.array("X.npy"),
-    );
+    let (l, r, x) = (sandbox.array("L.npy"), sandbox.array("R.csv"), sandbox.array("X.npy"));
     let rank = answer["rank"].as_u64().unwrap() as usize;
-    assert_eq!(
-        (&l.shape[..], &r.shape[..]),
-        (&[3, rank][..], &[3, rank][..])
-    );
+    assert_eq!((&l.shape[..], &r.shape[..]), (&[3, rank][..], &[3, rank][..]));
     assert!(distance(&product(&l, &r), &x.values) < 1e-12);
     let y = sandbox.array("y.npy");
     assert_eq!(y.shape, [7]);
@@ -126,10 +109,7 @@ fn sharpness_of_any_factors() {
         ("scaled_trace", 31.0),
     ];
     for (field, value) in expected {
-        assert!(
-            (sharp[field].as_f64().unwrap() / value - 1.0).abs() < 1e-14,
-            "{field}: {sharp}"
-        );
+        assert!((sharp[field].as_f64().unwrap() / value - 1.0).abs() < 1e-14, "{field}: {sharp}");
     }
     let text = String::from_utf8(sandbox.run(line).stdout).unwrap();
     assert!(text.contains("loss          36.5"), "{text}");
@@ -140,17 +120,9 @@ fn a_reader_gets_lines_and_a_pipe_gets_no_progress() {
     let sandbox = small();
     let output =
         sandbox.run("recover completion --entries list.csv --out X.csv --objective nuclear");
-    assert_eq!(
-        (output.status.code(), &output.stderr[..]),
-        (Some(0), &b""[..])
-    );
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in [
-        "completion: nuclear solution, 3 x 3",
-        "certified",
-        "lower bound",
-        "wrote X.csv",
-    ] {
+    for word in ["completion: nuclear solution, 3 x 3", "certified", "lower bound", "wrote X.csv"] {
         assert!(text.contains(word), "{word} is missing from {text}");
     }
 }
@@ -165,10 +137,7 @@ fn the_iteration_limit_ends_with_code_3_and_an_answer() {
     assert_eq!(answer["status"], "iteration limit");
     assert_eq!(sandbox.array("X.npy").shape, [10, 10]);
     assert_eq!(sandbox.array("y.npy").shape, [40]);
-    assert_eq!(
-        sandbox.array("L.npy").shape.len() + sandbox.array("R.npy").shape.len(),
-        4
-    );
+    assert_eq!(sandbox.array("L.npy").shape.len() + sandbox.array("R.npy").shape.len(), 4);
 }
 
 /// The settings reach the solver: a coarse tolerance takes no more iterations than a fine one.
@@ -190,10 +159,7 @@ fn zero_targets_have_the_zero_answer() {
     sandbox.file("list.csv", "0,0,0\n1,1,0\n");
     let answer =
         sandbox.json("recover completion --entries list.csv --out X.npy --factors L.npy R.npy");
-    assert_eq!(
-        (&answer["objective"], &answer["rank"]),
-        (&0.0.into(), &0.into())
-    );
+    assert_eq!((&answer["objective"], &answer["rank"]), (&0.0.into(), &0.into()));
     assert_eq!(sandbox.array("X.npy").values, [0.0; 4]);
     assert_eq!(sandbox.array("L.npy").shape, [2, 0]);
 }
@@ -201,25 +167,13 @@ fn zero_targets_have_the_zero_answer() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let sandbox = small();
-    for line in [
-        "recover completion --entries list.csv --json",
-        "recover --help",
-        "--version",
-    ] {
-        let mut child = sandbox
-            .command(line)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    for line in ["recover completion --entries list.csv --json", "recover --help", "--version"] {
+        let mut child =
+            sandbox.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let status = child.wait().unwrap();
         let mut complaint = String::new();
-        child
-            .stderr
-            .unwrap()
-            .read_to_string(&mut complaint)
-            .unwrap();
+        child.stderr.unwrap().read_to_string(&mut complaint).unwrap();
         assert_eq!((status.code(), &complaint[..]), (Some(0), ""), "{line}");
     }
 }
@@ -232,26 +186,17 @@ fn a_full_disk_is_told_and_the_other_files_are_written() {
     let output = sandbox.run("recover completion --entries list.csv --out X.npy --dual y.npy");
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        complaint.starts_with("error: cannot write X.npy: "),
-        "{complaint}"
-    );
+    assert!(complaint.starts_with("error: cannot write X.npy: "), "{complaint}");
     assert_eq!(sandbox.array("y.npy").shape, [7]);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        text.contains("wrote y.npy") && !text.contains("wrote X.npy"),
-        "{text}"
-    );
+    assert!(text.contains("wrote y.npy") && !text.contains("wrote X.npy"), "{text}");
 }
 
 /// Whether a process has a handler for SIGINT, as Linux tells.
 #[cfg(target_os = "linux")]
 fn catches_interrupts(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let caught = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigCgt:"))
-        .unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
     u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
 }
 
@@ -263,29 +208,14 @@ fn an_interrupt_stops_the_solve_and_keeps_its_answer() {
     // Seconds of work, so that the interrupt comes long before the end.
     hard(&sandbox, 60, 1000);
     let line = "recover sensing --measurements A.npy --targets b.npy --out X.npy --json";
-    let mut child = sandbox
-        .command(line)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = sandbox.command(line).stdout(Stdio::piped()).spawn().unwrap();
     while child.try_wait().unwrap().is_none() && !catches_interrupts(child.id()) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     let kill = format!("kill -INT {}", child.id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &kill])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     let mut text = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(3), "{text}");
     let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(answer["status"], "interrupted");

@@ -22,28 +22,17 @@ fn measured(model: &str, archive: &mut Archive) -> Measured {
     if model == "sensing" {
         let a = vector("measurements");
         let [_, rows, cols] = a.shape[..].try_into().unwrap();
-        let matrix = |a: &[f64]| {
-            a.iter()
-                .enumerate()
-                .map(|(n, &v)| (n / cols, n % cols, v))
-                .collect()
-        };
+        let matrix =
+            |a: &[f64]| a.iter().enumerate().map(|(n, &v)| (n / cols, n % cols, v)).collect();
         let matrices = a.values.chunks(rows * cols).map(matrix).collect();
-        return Measured {
-            rows,
-            cols,
-            matrices,
-            targets: vector("targets").values,
-        };
+        return Measured { rows, cols, matrices, targets: vector("targets").values };
     }
     let [row, col, val, shape] = ["row", "col", "val", "shape"].map(|f| vector(f).values);
     let entries = row.iter().zip(&col);
     Measured {
         rows: shape[0] as usize,
         cols: shape[1] as usize,
-        matrices: entries
-            .map(|(&i, &j)| vec![(i as usize, j as usize, 1.0)])
-            .collect(),
+        matrices: entries.map(|(&i, &j)| vec![(i as usize, j as usize, 1.0)]).collect(),
         targets: val,
     }
 }
@@ -77,10 +66,7 @@ impl Measured {
         }
         if flat {
             let (left, right) = (inverse_root(g1.as_ref()), inverse_root(g2.as_ref()));
-            back = product(
-                product(left.as_ref(), back.as_ref()).as_ref(),
-                right.as_ref(),
-            );
+            back = product(product(left.as_ref(), back.as_ref()).as_ref(), right.as_ref());
         }
         operator_norm(back.as_ref()).unwrap()
     }
@@ -99,18 +85,9 @@ fn check(name: &str, optima: &Value, kind: &str) {
     let answer = sandbox.json(&line);
     let (objective, bound) = (number(&answer["objective"]), number(&answer["lower_bound"]));
     assert_eq!(answer["status"], "certified", "{name} {kind}");
-    assert!(
-        objective >= lower * (1.0 - 1e-7),
-        "{name} {kind}: {objective} under {lower}"
-    );
-    assert!(
-        objective <= upper * (1.0 + 1e-7),
-        "{name} {kind}: {objective} over {upper}"
-    );
-    assert!(
-        bound <= upper * (1.0 + 1e-9),
-        "{name} {kind}: bound {bound} over {upper}"
-    );
+    assert!(objective >= lower * (1.0 - 1e-7), "{name} {kind}: {objective} under {lower}");
+    assert!(objective <= upper * (1.0 + 1e-7), "{name} {kind}: {objective} over {upper}");
+    assert!(bound <= upper * (1.0 + 1e-9), "{name} {kind}: bound {bound} over {upper}");
     assert!(number(&answer["relative_gap"]) <= 1e-7, "{name} {kind}");
     assert!(number(&answer["feasibility"]) <= 1e-9, "{name} {kind}");
 
@@ -134,11 +111,7 @@ fn check(name: &str, optima: &Value, kind: &str) {
     let measured = measured(model, &mut archive);
     let y = sandbox.array("y.npy").values;
     let dual_norm = measured.dual_norm(&y, kind == "flat");
-    assert!(
-        dual_norm <= 1.0 + 1e-12,
-        "{name} {kind}: dual norm 1 + {:e}",
-        dual_norm - 1.0
-    );
+    assert!(dual_norm <= 1.0 + 1e-12, "{name} {kind}: dual norm 1 + {:e}", dual_norm - 1.0);
     let product: f64 = measured.targets.iter().zip(&y).map(|(b, y)| b * y).sum();
     assert!(
         (product / bound - 1.0).abs() < 1e-12,

@@ -11,9 +11,7 @@ pub(crate) fn good() -> Sandbox {
     sandbox.npy("b.npy", &[3], &[1.0; 3]);
     sandbox.file("list.csv", "0,0,1\n0,1,2\n1,0,2\n");
     sandbox.npy("X.npy", &[2, 2], &[1.0, 2.0, 2.0, f64::NAN]);
-    GrayImage::from_pixel(3, 2, Luma([9]))
-        .save(sandbox.path("grey.png"))
-        .unwrap();
+    GrayImage::from_pixel(3, 2, Luma([9])).save(sandbox.path("grey.png")).unwrap();
     sandbox
 }
 
@@ -21,10 +19,7 @@ pub(crate) fn all_refused(sandbox: &Sandbox, cases: &[(&str, &[&str])]) {
     for (line, words) in cases {
         let said = sandbox.refusal(line);
         for word in *words {
-            assert!(
-                said.contains(word),
-                "{line}: {word:?} is missing from {said}"
-            );
+            assert!(said.contains(word), "{line}: {word:?} is missing from {said}");
         }
         assert!(said.len() < 400, "{line}: {said}");
     }
@@ -39,54 +34,18 @@ fn command_lines() {
             ("recover sensing", &["--measurements", "--targets"]),
             ("recover sensing --measurements A.npy", &["--targets"]),
             ("recover completion", &["--entries", "--matrix", "--data"]),
-            (
-                "recover completion --entries list.csv --noise 1",
-                &["--noise"],
-            ),
-            (
-                "recover completion --entries list.csv --penalty 1",
-                &["--penalty"],
-            ),
-            (
-                "recover completion --entries list.csv --tol 0",
-                &["--tol", "between 0 and 1"],
-            ),
-            (
-                "recover completion --entries list.csv --rank 0",
-                &["--rank"],
-            ),
-            (
-                "recover completion --entries list.csv --rank 1.5",
-                &["--rank"],
-            ),
-            (
-                "recover completion --entries list.csv --max-iters -1",
-                &["-1"],
-            ),
-            (
-                "recover completion --entries list.csv --threads 0",
-                &["--threads"],
-            ),
-            (
-                "recover completion --entries list.csv --objective l1",
-                &["--objective", "nuclear"],
-            ),
-            (
-                "recover completion --entries list.csv --shape 2",
-                &["100,80"],
-            ),
-            (
-                "recover completion --entries list.csv --factors L.npy",
-                &["--factors"],
-            ),
-            (
-                "recover completion --entries list.csv --matrix X.npy",
-                &["--matrix"],
-            ),
-            (
-                "recover completion --entries list.csv --mask X.npy",
-                &["--mask", "--entries"],
-            ),
+            ("recover completion --entries list.csv --noise 1", &["--noise"]),
+            ("recover completion --entries list.csv --penalty 1", &["--penalty"]),
+            ("recover completion --entries list.csv --tol 0", &["--tol", "between 0 and 1"]),
+            ("recover completion --entries list.csv --rank 0", &["--rank"]),
+            ("recover completion --entries list.csv --rank 1.5", &["--rank"]),
+            ("recover completion --entries list.csv --max-iters -1", &["-1"]),
+            ("recover completion --entries list.csv --threads 0", &["--threads"]),
+            ("recover completion --entries list.csv --objective l1", &["--objective", "nuclear"]),
+            ("recover completion --entries list.csv --shape 2", &["100,80"]),
+            ("recover completion --entries list.csv --factors L.npy", &["--factors"]),
+            ("recover completion --entries list.csv --matrix X.npy", &["--matrix"]),
+            ("recover completion --entries list.csv --mask X.npy", &["--mask", "--entries"]),
             ("recover hadamard --matrix X.npy", &["hadamard"]),
             ("sharpness completion --entries list.csv", &["--factors"]),
         ],
@@ -102,25 +61,16 @@ fn outputs_before_anything_is_read() {
         ("--out X", &["X: the extension", ".npy"]),
         ("--dual y.png", &["y.png", ".npy or .csv"]),
         ("--factors L.npy R.png", &["R.png", ".npy or .csv"]),
-        (
-            "--out none/X.npy",
-            &["cannot write none/X.npy", "No such file"],
-        ),
+        ("--out none/X.npy", &["cannot write none/X.npy", "No such file"]),
         ("--out folder.npy", &["folder.npy is a directory"]),
         ("--factors F.npy F.npy", &["F.npy is named for two outputs"]),
-        (
-            "--out y.npy --dual y.npy",
-            &["y.npy is named for two outputs"],
-        ),
+        ("--out y.npy --dual y.npy", &["y.npy is named for two outputs"]),
     ];
     for (outputs, words) in lines {
         // The input is missing, and the output is complained about all the same.
         all_refused(
             &sandbox,
-            &[(
-                &format!("recover completion --entries none.csv {outputs}"),
-                words,
-            )],
+            &[(&format!("recover completion --entries none.csv {outputs}"), words)],
         );
     }
     sandbox.refusal("recover completion --entries none.csv --out new.npy");
@@ -140,67 +90,22 @@ fn files_that_are_not_there_or_not_files() {
     all_refused(
         &sandbox,
         &[
-            (
-                "recover sensing --measurements no.npy --targets b.npy",
-                &["read no.npy", "No such"],
-            ),
-            (
-                "recover sensing --measurements A.npy --targets no.npy",
-                &["read no.npy", "No such"],
-            ),
+            ("recover sensing --measurements no.npy --targets b.npy", &["read no.npy", "No such"]),
+            ("recover sensing --measurements A.npy --targets no.npy", &["read no.npy", "No such"]),
             ("recover sensing --data no.npz", &["read no.npz", "No such"]),
-            (
-                "recover completion --entries no.csv",
-                &["read no.csv", "No such"],
-            ),
-            (
-                "recover completion --matrix no.png --mask grey.png",
-                &["read no.png", "No such"],
-            ),
-            (
-                "recover completion --matrix grey.png --mask no.png",
-                &["read no.png", "No such"],
-            ),
-            (
-                "recover completion --matrix folder.npy",
-                &["folder.npy is a directory"],
-            ),
-            (
-                "recover completion --entries folder.csv",
-                &["folder.csv is a directory"],
-            ),
-            (
-                "recover completion --matrix empty.npy",
-                &["empty.npy is empty"],
-            ),
-            (
-                "recover completion --matrix empty.csv",
-                &["empty.csv is empty"],
-            ),
-            (
-                "recover completion --entries empty.mtx",
-                &["empty.mtx is empty"],
-            ),
-            (
-                "recover completion --data empty.npz",
-                &["empty.npz is empty"],
-            ),
-            (
-                "recover completion --matrix empty.png --mask grey.png",
-                &["empty.png is empty"],
-            ),
-            (
-                "recover completion --entries list.txt",
-                &["list.txt", ".csv, .mtx or .npz"],
-            ),
-            (
-                "recover completion --matrix X.mat",
-                &["X.mat", ".npy or .csv"],
-            ),
-            (
-                "recover sensing --measurements A.npz --targets b.npy",
-                &["A.npz", "--data"],
-            ),
+            ("recover completion --entries no.csv", &["read no.csv", "No such"]),
+            ("recover completion --matrix no.png --mask grey.png", &["read no.png", "No such"]),
+            ("recover completion --matrix grey.png --mask no.png", &["read no.png", "No such"]),
+            ("recover completion --matrix folder.npy", &["folder.npy is a directory"]),
+            ("recover completion --entries folder.csv", &["folder.csv is a directory"]),
+            ("recover completion --matrix empty.npy", &["empty.npy is empty"]),
+            ("recover completion --matrix empty.csv", &["empty.csv is empty"]),
+            ("recover completion --entries empty.mtx", &["empty.mtx is empty"]),
+            ("recover completion --data empty.npz", &["empty.npz is empty"]),
+            ("recover completion --matrix empty.png --mask grey.png", &["empty.png is empty"]),
+            ("recover completion --entries list.txt", &["list.txt", ".csv, .mtx or .npz"]),
+            ("recover completion --matrix X.mat", &["X.mat", ".npy or .csv"]),
+            ("recover sensing --measurements A.npz --targets b.npy", &["A.npz", "--data"]),
             (
                 "sharpness completion --entries list.csv --factors L.npy R.npy",
                 &["read L.npy", "No such"],
@@ -233,17 +138,9 @@ fn shapes_and_values() {
     let sensing: [(&str, &str, &[&str]); 10] = [
         ("A2.npy", "b.npy", &["A2.npy", "(m, d1, d2)", "(3, 4)"]),
         ("A0.npy", "b.npy", &["A0.npy", "(0, 2, 2)", "at least 1"]),
-        (
-            "A_flat.npy",
-            "b.npy",
-            &["A_flat.npy", "(3, 0, 2)", "at least 1"],
-        ),
+        ("A_flat.npy", "b.npy", &["A_flat.npy", "(3, 0, 2)", "at least 1"]),
         ("scalar.npy", "b.npy", &["scalar.npy", "(m, d1, d2)", "()"]),
-        (
-            "A.npy",
-            "b4.npy",
-            &["b4.npy", "targets", "length 3", "length 4"],
-        ),
+        ("A.npy", "b4.npy", &["b4.npy", "targets", "length 3", "length 4"]),
         ("A.npy", "b22.npy", &["b22.npy", "(m,)", "(2, 2)"]),
         ("A.npy", "scalar.npy", &["scalar.npy", "(m,)", "()"]),
         ("A.npy", "b_nan.npy", &["b_nan.npy", "NaN", "index 1"]),
@@ -257,34 +154,13 @@ fn shapes_and_values() {
     all_refused(
         &sandbox,
         &[
-            (
-                "recover sensing --measurements A_tiny.npy --targets b.npy",
-                &["1e-300", "rescale"],
-            ),
-            (
-                "recover completion --matrix vector.npy",
-                &["vector.npy", "(d1, d2)", "(4,)"],
-            ),
-            (
-                "recover completion --matrix scalar.npy",
-                &["scalar.npy", "(d1, d2)", "()"],
-            ),
-            (
-                "recover completion --matrix none.npy",
-                &["none.npy", "no entry is seen"],
-            ),
-            (
-                "recover completion --matrix inf.npy",
-                &["inf.npy", "(1, 0)", "inf"],
-            ),
-            (
-                "recover completion --matrix X.npy --mask L.npy",
-                &["L.npy", "2 x 1", "2 x 2"],
-            ),
-            (
-                "recover completion --matrix X.npy --mask X.npy",
-                &["X.npy", "(1, 1)", "nonzero"],
-            ),
+            ("recover sensing --measurements A_tiny.npy --targets b.npy", &["1e-300", "rescale"]),
+            ("recover completion --matrix vector.npy", &["vector.npy", "(d1, d2)", "(4,)"]),
+            ("recover completion --matrix scalar.npy", &["scalar.npy", "(d1, d2)", "()"]),
+            ("recover completion --matrix none.npy", &["none.npy", "no entry is seen"]),
+            ("recover completion --matrix inf.npy", &["inf.npy", "(1, 0)", "inf"]),
+            ("recover completion --matrix X.npy --mask L.npy", &["L.npy", "2 x 1", "2 x 2"]),
+            ("recover completion --matrix X.npy --mask X.npy", &["X.npy", "(1, 1)", "nonzero"]),
             (
                 "sharpness completion --entries list.csv --factors L.npy L3.npy",
                 &["L.npy and L3.npy", "2 x k and 2 x k", "3 x 1"],
@@ -301,21 +177,9 @@ fn shapes_and_values() {
     );
     sandbox.npy("seen.npy", &[2, 2], &[1.0; 4]);
     let line = "recover completion --matrix X.npy --mask seen.npy";
-    all_refused(
-        &sandbox,
-        &[(line, &["X.npy", "(1, 1) is NaN", "mask says"])],
-    );
+    all_refused(&sandbox, &[(line, &["X.npy", "(1, 1) is NaN", "mask says"])]);
     sandbox.file("bad.csv", "1,2\n3\n");
-    all_refused(
-        &sandbox,
-        &[(
-            "recover completion --matrix bad.csv",
-            &["bad.csv", "line 2"],
-        )],
-    );
+    all_refused(&sandbox, &[("recover completion --matrix bad.csv", &["bad.csv", "line 2"])]);
     sandbox.file("bad.csv", "1,2\n3,x\n");
-    all_refused(
-        &sandbox,
-        &[("recover completion --matrix bad.csv", &["line 2", "`3,x`"])],
-    );
+    all_refused(&sandbox, &[("recover completion --matrix bad.csv", &["line 2", "`3,x`"])]);
 }

@@ -49,11 +49,7 @@ impl Sandbox {
     }
 
     pub(crate) fn npz(&self, name: &str, deflate: bool, fields: &[(&str, &[usize], Elements<'_>)]) {
-        let method = if deflate {
-            CompressionMethod::Deflated
-        } else {
-            CompressionMethod::Stored
-        };
+        let method = if deflate { CompressionMethod::Deflated } else { CompressionMethod::Stored };
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for (field, shape, elements) in fields {
             let options = SimpleFileOptions::default().compression_method(method);
@@ -75,9 +71,7 @@ impl Sandbox {
 
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flatmin"));
-        command
-            .args(line.split_whitespace())
-            .current_dir(self.0.path());
+        command.args(line.split_whitespace()).current_dir(self.0.path());
         command
     }
 
@@ -119,8 +113,5 @@ impl Sandbox {
 pub(crate) fn distance(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let largest = b.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-    a.iter()
-        .zip(b)
-        .fold(0.0, |m: f64, (a, b)| m.max((a - b).abs()))
-        / largest
+    a.iter().zip(b).fold(0.0, |m: f64, (a, b)| m.max((a - b).abs())) / largest
 }

@@ -69,10 +69,7 @@ impl Rescaling {
     /// # Errors
     /// When an eigendecomposition fails, which finite Grams do not cause.
     pub fn matrices(&self) -> Result<(Gram, Gram), Error> {
-        Ok((
-            square_root(&self.d1_squared)?,
-            square_root(&self.d2_squared)?,
-        ))
+        Ok((square_root(&self.d1_squared)?, square_root(&self.d2_squared)?))
     }
 
     /// Regularity constant `kappa = alpha2 / alpha1` for the tightest `alpha1 I <= D1, D2 <= alpha2 I`;
@@ -107,14 +104,8 @@ impl Rescaling {
     /// When the factors do not fit the map or one another.
     pub fn traces(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Result<(f64, f64), Error> {
         self.check_factors(l, r)?;
-        let (d1, d2) = (
-            self.d1_squared.order() as f64,
-            self.d2_squared.order() as f64,
-        );
-        Ok((
-            2.0 * d1 * self.d2_squared.form(r),
-            2.0 * d2 * self.d1_squared.form(l),
-        ))
+        let (d1, d2) = (self.d1_squared.order() as f64, self.d2_squared.order() as f64);
+        Ok((2.0 * d1 * self.d2_squared.form(r), 2.0 * d2 * self.d1_squared.form(l)))
     }
 
     fn check_factors(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Result<(), Error> {
@@ -125,13 +116,7 @@ impl Rescaling {
         Err(Error::Shape {
             what: "the factors",
             expected: format!("shapes {d1} x k and {d2} x k"),
-            got: format!(
-                "{} x {} and {} x {}",
-                l.nrows(),
-                l.ncols(),
-                r.nrows(),
-                r.ncols()
-            ),
+            got: format!("{} x {} and {} x {}", l.nrows(), l.ncols(), r.nrows(), r.ncols()),
         })
     }
 }
@@ -148,9 +133,8 @@ fn square_root(gram: &Gram) -> Result<Gram, Error> {
         Gram::Diagonal(g) => Ok(Gram::Diagonal(g.iter().map(|v| v.sqrt()).collect())),
         Gram::Dense(g) => {
             let (values, q) = linalg::symmetric_eigen(g.as_ref(), Par::Seq)?;
-            let scaled = Mat::from_fn(q.nrows(), q.ncols(), |i, j| {
-                q[(i, j)] * values[j].max(0.0).sqrt()
-            });
+            let scaled =
+                Mat::from_fn(q.nrows(), q.ncols(), |i, j| q[(i, j)] * values[j].max(0.0).sqrt());
             Ok(Gram::Dense(product(scaled.as_ref(), q.transpose())))
         }
     }
@@ -161,11 +145,7 @@ fn square_root(gram: &Gram) -> Result<Gram, Error> {
 #[derive(Debug, Clone)]
 pub(crate) enum Whitening {
     /// `P[kept_j, j] = weights_j`: diagonal, up to dropped rows.
-    Diagonal {
-        order: usize,
-        kept: Vec<usize>,
-        weights: Vec<f64>,
-    },
+    Diagonal { order: usize, kept: Vec<usize>, weights: Vec<f64> },
     /// Any `P`.
     Dense(Mat<f64>),
 }
@@ -181,29 +161,22 @@ impl Whitening {
             Gram::Diagonal(g) => {
                 let kept: Vec<usize> = (0..g.len()).filter(|&i| seen(g[i])).collect();
                 let weights = kept.iter().map(|&i| weight(g[i])).collect();
-                Ok(Whitening::Diagonal {
-                    order: g.len(),
-                    kept,
-                    weights,
-                })
+                Ok(Whitening::Diagonal { order: g.len(), kept, weights })
             }
             Gram::Dense(_) if !weighted && values.iter().all(|&v| seen(v)) => {
                 let order = values.len();
                 let kept = (0..order).collect();
-                Ok(Whitening::Diagonal {
-                    order,
-                    kept,
-                    weights: vec![1.0; order],
-                })
+                Ok(Whitening::Diagonal { order, kept, weights: vec![1.0; order] })
             }
             Gram::Dense(g) => {
                 let (values, q) = linalg::symmetric_eigen(g.as_ref(), Par::Seq)?;
                 let kept: Vec<usize> = (0..values.len()).filter(|&j| seen(values[j])).collect();
-                Ok(Whitening::Dense(Mat::from_fn(
-                    q.nrows(),
-                    kept.len(),
-                    |i, j| q[(i, kept[j])] * weight(values[kept[j]]),
-                )))
+                let mut p = Mat::from_fn(q.nrows(), kept.len(), |i, j| {
+                    q[(i, kept[j])] * weight(values[kept[j]])
+                });
+                // Rows that no measurement sees are zero exactly, not up to rounding.
+                unseen(gram).into_iter().for_each(|i| p.row_mut(i).fill(0.0));
+                Ok(Whitening::Dense(p))
             }
         }
     }
@@ -227,11 +200,9 @@ impl Whitening {
     /// Whether `P = I`.
     pub(crate) fn is_identity(&self) -> bool {
         match self {
-            Whitening::Diagonal {
-                order,
-                kept,
-                weights,
-            } => kept.len() == *order && weights.iter().all(|&w| w == 1.0),
+            Whitening::Diagonal { order, kept, weights } => {
+                kept.len() == *order && weights.iter().all(|&w| w == 1.0)
+            }
             Whitening::Dense(_) => false,
         }
     }
@@ -239,11 +210,7 @@ impl Whitening {
     /// Diagonal of `P diag(w) P^T`, when that matrix is diagonal.
     pub(crate) fn spread(&self, w: &[f64]) -> Option<Vec<f64>> {
         match self {
-            Whitening::Diagonal {
-                order,
-                kept,
-                weights,
-            } => {
+            Whitening::Diagonal { order, kept, weights } => {
                 let mut out = vec![0.0; *order];
                 for ((&i, p), w) in kept.iter().zip(weights).zip(w) {
                     out[i] = p * p * w;
@@ -257,11 +224,7 @@ impl Whitening {
     /// `P F`, of shape `d x k`.
     pub(crate) fn times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
         match self {
-            Whitening::Diagonal {
-                order,
-                kept,
-                weights,
-            } => {
+            Whitening::Diagonal { order, kept, weights } => {
                 let mut out = Mat::zeros(*order, factor.ncols());
                 for c in 0..factor.ncols() {
                     for (j, (&i, w)) in kept.iter().zip(weights).enumerate() {
@@ -278,9 +241,7 @@ impl Whitening {
     pub(crate) fn transpose_times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
         match self {
             Whitening::Diagonal { kept, weights, .. } => {
-                Mat::from_fn(kept.len(), factor.ncols(), |j, c| {
-                    weights[j] * factor[(kept[j], c)]
-                })
+                Mat::from_fn(kept.len(), factor.ncols(), |j, c| weights[j] * factor[(kept[j], c)])
             }
             Whitening::Dense(p) => product(p.transpose(), factor),
         }
@@ -290,9 +251,7 @@ impl Whitening {
     pub(crate) fn inverse_times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
         match self {
             Whitening::Diagonal { kept, weights, .. } => {
-                Mat::from_fn(kept.len(), factor.ncols(), |j, c| {
-                    factor[(kept[j], c)] / weights[j]
-                })
+                Mat::from_fn(kept.len(), factor.ncols(), |j, c| factor[(kept[j], c)] / weights[j])
             }
             // The columns of P are orthogonal.
             Whitening::Dense(p) => {
@@ -314,7 +273,5 @@ pub(crate) fn unseen(gram: &Gram) -> Vec<usize> {
         Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).collect(),
     };
     let floor = RANK_TOLERANCE * linalg::max_abs(&diagonal);
-    (0..diagonal.len())
-        .filter(|&i| diagonal[i] <= floor)
-        .collect()
+    (0..diagonal.len()).filter(|&i| diagonal[i] <= floor).collect()
 }

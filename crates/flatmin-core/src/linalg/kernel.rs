@@ -45,10 +45,7 @@ pub(crate) fn dot_inline(a: &[f64], b: &[f64]) -> f64 {
         }
         width /= 2;
     }
-    a_rest
-        .iter()
-        .zip(b_rest)
-        .fold(lanes[0], |sum, (x, y)| sum + x * y)
+    a_rest.iter().zip(b_rest).fold(lanes[0], |sum, (x, y)| sum + x * y)
 }
 
 /// `out += factor * a`.
@@ -107,8 +104,7 @@ fn columns<const K: usize>(
             let x = &row[c..c + WIDTH];
             for j in 0..K {
                 let start = (first + j) * cols + c;
-                let (v_j, right_j) =
-                    (&v[start..start + WIDTH], &mut right[start..start + WIDTH]);
+                let (v_j, right_j) = (&v[start..start + WIDTH], &mut right[start..start + WIDTH]);
                 for l in 0..WIDTH {
                     sums[j][l] += x[l] * v_j[l];
                     right_j[l] += weights[j] * x[l];

@@ -108,12 +108,7 @@ pub fn norm(values: &[f64]) -> f64 {
     if scale == 0.0 || !scale.is_finite() {
         return scale;
     }
-    scale
-        * values
-            .iter()
-            .map(|v| (v / scale).powi(2))
-            .sum::<f64>()
-            .sqrt()
+    scale * values.iter().map(|v| (v / scale).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Thin singular value decomposition `A = U diag(s) V^T`, `s` nonincreasing.
@@ -128,6 +123,11 @@ pub struct Svd {
 }
 
 /// Thin singular value decomposition.
+///
+/// Entries far below `1e-150` lose accuracy: callers bring their matrices to a sane scale first.
+///
+/// # Errors
+/// When it does not converge, as for input that is not finite.
 pub fn svd(a: MatRef<'_, f64>, par: Par) -> Result<Svd, Error> {
     let (rows, cols) = a.shape();
     let n = rows.min(cols);
@@ -144,14 +144,8 @@ pub fn svd(a: MatRef<'_, f64>, par: Par) -> Result<Svd, Error> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation {
-        what: "the singular value decomposition",
-    })?;
-    Ok(Svd {
-        u,
-        s: s.column_vector().iter().copied().collect(),
-        v,
-    })
+    .map_err(|_| Error::Factorisation { what: "the singular value decomposition" })?;
+    Ok(Svd { u, s: s.column_vector().iter().copied().collect(), v })
 }
 
 /// Singular values, nonincreasing.
@@ -169,18 +163,13 @@ pub fn singular_values(a: MatRef<'_, f64>, par: Par) -> Result<Vec<f64>, Error> 
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation {
-        what: "the singular value decomposition",
-    })?;
+    .map_err(|_| Error::Factorisation { what: "the singular value decomposition" })?;
     Ok(s.column_vector().iter().copied().collect())
 }
 
 /// Operator norm `|A|_op`; 0 for an empty matrix.
 pub fn operator_norm(a: MatRef<'_, f64>) -> Result<f64, Error> {
-    Ok(singular_values(a, Par::Seq)?
-        .first()
-        .copied()
-        .unwrap_or(0.0))
+    Ok(singular_values(a, Par::Seq)?.first().copied().unwrap_or(0.0))
 }
 
 /// Whether `|A|_op < bound`, by one Cholesky factor of `bound^2 I - A^T A`.
@@ -248,9 +237,7 @@ pub fn symmetric_eigen(a: MatRef<'_, f64>, par: Par) -> Result<(Vec<f64>, Mat<f6
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation {
-        what: "the symmetric eigendecomposition",
-    })?;
+    .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
     Ok((values.column_vector().iter().copied().collect(), vectors))
 }
 
@@ -356,9 +343,7 @@ pub fn symmetric_eigenvalues(a: MatRef<'_, f64>) -> Result<Vec<f64>, Error> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
-    .map_err(|_| Error::Factorisation {
-        what: "the symmetric eigendecomposition",
-    })?;
+    .map_err(|_| Error::Factorisation { what: "the symmetric eigendecomposition" })?;
     Ok(values.column_vector().iter().copied().collect())
 }
 
@@ -386,9 +371,7 @@ pub fn independent_rows(mut a: Mat<f64>, tolerance: f64) -> Vec<usize> {
         return Vec::new();
     };
     // The pivots are nonincreasing.
-    let rank = (0..info.rank)
-        .take_while(|&i| a[(i, i)].powi(2) > tolerance * largest)
-        .count();
+    let rank = (0..info.rank).take_while(|&i| a[(i, i)].powi(2) > tolerance * largest).count();
     let mut rows = permutation.arrays().0[..rank].to_vec();
     rows.sort_unstable();
     rows

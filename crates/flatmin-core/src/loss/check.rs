@@ -18,19 +18,10 @@ use crate::{Mat, MatRef};
 pub fn derivatives(loss: &FactoredLoss<'_>, k: usize, seed: u64) -> (f64, f64) {
     let dims = loss.map.dims();
     let mut stream = Stream::new(seed, "check", 0, 0, Role::Probe);
-    let (l, r) = (
-        stream.gaussian_matrix(dims.rows, k),
-        stream.gaussian_matrix(dims.cols, k),
-    );
-    let (u, v) = (
-        stream.gaussian_matrix(dims.rows, k),
-        stream.gaussian_matrix(dims.cols, k),
-    );
+    let (l, r) = (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
+    let (u, v) = (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
     let step = |t: f64| -> (Mat<f64>, Mat<f64>) {
-        (
-            combine(l.as_ref(), t, u.as_ref()),
-            combine(r.as_ref(), t, v.as_ref()),
-        )
+        (combine(l.as_ref(), t, u.as_ref()), combine(r.as_ref(), t, v.as_ref()))
     };
     let h = 1e-4;
     let slope = |t: f64| {
@@ -48,10 +39,7 @@ pub fn derivatives(loss: &FactoredLoss<'_>, k: usize, seed: u64) -> (f64, f64) {
         |f: &dyn Fn(f64) -> f64| (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h);
     let curvature = loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
     let relative = |a: f64, b: f64| (a - b).abs() / b.abs().max(1.0);
-    (
-        relative(central(&value), slope(0.0)),
-        relative(central(&slope), curvature),
-    )
+    (relative(central(&value), slope(0.0)), relative(central(&slope), curvature))
 }
 
 fn combine(a: MatRef<'_, f64>, t: f64, b: MatRef<'_, f64>) -> Mat<f64> {

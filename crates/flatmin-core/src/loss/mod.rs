@@ -28,10 +28,7 @@ impl<'a> FactoredLoss<'a> {
     fn residual(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Vec<f64> {
         let mut residual = vec![0.0; self.targets.len()];
         self.map.apply_factored(l, r, &mut residual);
-        residual
-            .iter_mut()
-            .zip(self.targets)
-            .for_each(|(r, b)| *r -= b);
+        residual.iter_mut().zip(self.targets).for_each(|(r, b)| *r -= b);
         residual
     }
 
@@ -48,19 +45,13 @@ impl<'a> FactoredLoss<'a> {
         r: MatRef<'_, f64>,
     ) -> (f64, Mat<f64>, Mat<f64>) {
         let m = self.targets.len() as f64;
-        let (mut gl, mut gr) = (
-            Mat::zeros(l.nrows(), l.ncols()),
-            Mat::zeros(r.nrows(), r.ncols()),
-        );
+        let (mut gl, mut gr) = (Mat::zeros(l.nrows(), l.ncols()), Mat::zeros(r.nrows(), r.ncols()));
         let mut residual = vec![0.0; self.targets.len()];
         let ones = vec![1.0; l.ncols()];
         let (left, right) = (gl.as_mut(), gr.as_mut());
-        self.map
-            .residual_and_gradient((l, &ones, r), self.targets, &mut residual, left, right);
+        self.map.residual_and_gradient((l, &ones, r), self.targets, &mut residual, left, right);
         for gradient in [&mut gl, &mut gr] {
-            gradient
-                .col_iter_mut()
-                .for_each(|c| c.iter_mut().for_each(|g| *g *= 2.0 / m));
+            gradient.col_iter_mut().for_each(|c| c.iter_mut().for_each(|g| *g *= 2.0 / m));
         }
         (dot(&residual, &residual) / m, gl, gr)
     }
@@ -142,10 +133,8 @@ mod tests {
             let b = stream.gaussian_vector(dims.measurements);
             let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
             let k = 3;
-            let (l, r) = (
-                stream.gaussian_matrix(dims.rows, k),
-                stream.gaussian_matrix(dims.cols, k),
-            );
+            let (l, r) =
+                (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
             let block = |rows: usize, left: bool| -> f64 {
                 let mut sum = 0.0;
                 for i in 0..rows {

@@ -16,18 +16,11 @@ use faer::{Mat, MatRef};
 /// # Ok::<(), flatmin_core::Error>(())
 /// ```
 pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
-    let Dims {
-        rows,
-        cols,
-        measurements: m,
-    } = map.dims();
+    let Dims { rows, cols, measurements: m } = map.dims();
     let mut stream = Stream::new(seed, "check", 0, 0, Role::Probe);
     let k = 2;
     let x = stream.gaussian_matrix(rows, cols);
-    let (l, r) = (
-        stream.gaussian_matrix(rows, k),
-        stream.gaussian_matrix(cols, k),
-    );
+    let (l, r) = (stream.gaussian_matrix(rows, k), stream.gaussian_matrix(cols, k));
     let (y, b) = (stream.gaussian_vector(m), stream.gaussian_vector(m));
 
     let apply = |x: MatRef<'_, f64>| {
@@ -37,40 +30,24 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     };
     let ax = apply(x.as_ref());
     let back = map.adjoint_matrix(&y);
-    let mut worst = scalar(
-        dot(&ax, &y),
-        inner(x.as_ref(), back.as_ref()),
-        norm(&ax) * norm(&y),
-    );
+    let mut worst = scalar(dot(&ax, &y), inner(x.as_ref(), back.as_ref()), norm(&ax) * norm(&y));
 
     // The fused pass.
     let (mut residual, mut fused) = (vec![0.0; m], Mat::zeros(rows, cols));
     map.residual_and_adjoint(x.as_ref(), &b, &mut residual, fused.as_mut());
     let expected: Vec<f64> = ax.iter().zip(&b).map(|(a, b)| a - b).collect();
     worst = worst.max(vectors(&residual, &expected));
-    worst = worst.max(matrices(
-        fused.as_ref(),
-        map.adjoint_matrix(&expected).as_ref(),
-    ));
+    worst = worst.max(matrices(fused.as_ref(), map.adjoint_matrix(&expected).as_ref()));
 
     // Products with factors.
     let mut factored = vec![0.0; m];
     map.apply_factored(l.as_ref(), r.as_ref(), &mut factored);
-    worst = worst.max(vectors(
-        &factored,
-        &apply(product(l.as_ref(), r.transpose()).as_ref()),
-    ));
+    worst = worst.max(vectors(&factored, &apply(product(l.as_ref(), r.transpose()).as_ref())));
     let (mut left, mut right) = (Mat::zeros(rows, k), Mat::zeros(cols, k));
     map.adjoint_times(&y, r.as_ref(), left.as_mut());
     map.adjoint_transpose_times(&y, l.as_ref(), right.as_mut());
-    worst = worst.max(matrices(
-        left.as_ref(),
-        product(back.as_ref(), r.as_ref()).as_ref(),
-    ));
-    worst = worst.max(matrices(
-        right.as_ref(),
-        product(back.transpose(), l.as_ref()).as_ref(),
-    ));
+    worst = worst.max(matrices(left.as_ref(), product(back.as_ref(), r.as_ref()).as_ref()));
+    worst = worst.max(matrices(right.as_ref(), product(back.transpose(), l.as_ref()).as_ref()));
 
     // Value and gradient at factors.
     let (mut gl, mut gr) = (Mat::zeros(rows, k), Mat::zeros(cols, k));
@@ -78,41 +55,23 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     let frames = (l.as_ref(), &weights[..], r.as_ref());
     map.residual_and_gradient(frames, &b, &mut residual, gl.as_mut(), gr.as_mut());
     let x = product(scale_columns(l.as_ref(), &weights).as_ref(), r.transpose());
-    let expected: Vec<f64> = apply(x.as_ref())
-        .iter()
-        .zip(&b)
-        .map(|(a, b)| a - b)
-        .collect();
+    let expected: Vec<f64> = apply(x.as_ref()).iter().zip(&b).map(|(a, b)| a - b).collect();
     worst = worst.max(vectors(&residual, &expected));
     let image = map.adjoint_matrix(&expected);
-    worst = worst.max(matrices(
-        gl.as_ref(),
-        product(image.as_ref(), r.as_ref()).as_ref(),
-    ));
-    worst = worst.max(matrices(
-        gr.as_ref(),
-        product(image.transpose(), l.as_ref()).as_ref(),
-    ));
+    worst = worst.max(matrices(gl.as_ref(), product(image.as_ref(), r.as_ref()).as_ref()));
+    worst = worst.max(matrices(gr.as_ref(), product(image.transpose(), l.as_ref()).as_ref()));
 
     // The normal matrix of Gauss-Newton: J^T J t = J^T A(L Rt^T + Lt R^T).
     let n = k * (rows + cols);
     let mut normal = Mat::zeros(n, n);
     map.tangent_normal(l.as_ref(), r.as_ref(), normal.as_mut());
-    let (lt, rt) = (
-        stream.gaussian_matrix(rows, k),
-        stream.gaussian_matrix(cols, k),
-    );
+    let (lt, rt) = (stream.gaussian_matrix(rows, k), stream.gaussian_matrix(cols, k));
     let mut direction = product(l.as_ref(), rt.transpose());
     direction += product(lt.as_ref(), r.transpose());
     let image = map.adjoint_matrix(&apply(direction.as_ref()));
-    let by_adjoint = stack(
-        product(image.as_ref(), r.as_ref()),
-        product(image.transpose(), l.as_ref()),
-    );
-    worst = worst.max(vectors(
-        &symmetric_times(&normal, &stack(lt, rt)),
-        &by_adjoint,
-    ));
+    let by_adjoint =
+        stack(product(image.as_ref(), r.as_ref()), product(image.transpose(), l.as_ref()));
+    worst = worst.max(vectors(&symmetric_times(&normal, &stack(lt, rt)), &by_adjoint));
 
     // Grams, through the diagonal blocks of that matrix: |A(L e_c e_j^T)|^2 summed over c and j.
     let (g1, g2) = map.grams();
@@ -130,27 +89,19 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     map.schur(w1.as_ref(), w2.as_ref(), Some(w12.as_ref()), schur.as_mut());
     let by_schur = symmetric_times(&schur, &y);
     let mut image = product(product(w1.as_ref(), back.as_ref()).as_ref(), w2.as_ref());
-    image += product(
-        product(w12.as_ref(), back.transpose()).as_ref(),
-        w12.as_ref(),
-    );
+    image += product(product(w12.as_ref(), back.transpose()).as_ref(), w12.as_ref());
     worst.max(vectors(&by_schur, &apply(image.as_ref())))
 }
 
 /// `(vec L, vec R)`.
 fn stack(l: Mat<f64>, r: Mat<f64>) -> Vec<f64> {
-    l.col_iter()
-        .chain(r.col_iter())
-        .flat_map(|c| c.iter().copied())
-        .collect()
+    l.col_iter().chain(r.col_iter()).flat_map(|c| c.iter().copied()).collect()
 }
 
 /// Product of the symmetric matrix with this lower triangle and a vector.
 fn symmetric_times(lower: &Mat<f64>, x: &[f64]) -> Vec<f64> {
     let entry = |i: usize, j: usize| if i >= j { lower[(i, j)] } else { lower[(j, i)] };
-    (0..x.len())
-        .map(|i| (0..x.len()).map(|j| entry(i, j) * x[j]).sum())
-        .collect()
+    (0..x.len()).map(|i| (0..x.len()).map(|j| entry(i, j) * x[j]).sum()).collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

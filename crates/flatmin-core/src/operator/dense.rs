@@ -3,8 +3,8 @@
 use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
 use crate::error::finite;
+use crate::linalg;
 use crate::linalg::kernel::{axpy_inline, dot_inline, measurement_gradient, vectorised};
-use crate::linalg::{self, product};
 use faer::{Mat, MatMut, MatRef};
 
 /// Measurement matrices whose squares would leave double precision are refused.
@@ -36,32 +36,21 @@ impl DenseMap {
     pub fn new(rows: usize, cols: usize, data: Vec<f64>) -> Result<DenseMap, Error> {
         let size = rows.checked_mul(cols).unwrap_or(0);
         if size == 0 {
-            check_dims(Dims {
-                rows,
-                cols,
-                measurements: 1,
-            })?;
+            check_dims(Dims { rows, cols, measurements: 1 })?;
         }
-        if size == 0 || data.len() % size != 0 {
+        if size == 0 || !data.len().is_multiple_of(size) {
             return Err(Error::Shape {
                 what: "measurements",
                 expected: format!("a multiple of {rows} x {cols} entries"),
                 got: format!("{} entries", data.len()),
             });
         }
-        let dims = Dims {
-            rows,
-            cols,
-            measurements: data.len() / size,
-        };
+        let dims = Dims { rows, cols, measurements: data.len() / size };
         check_dims(dims)?;
         finite("measurements", &data)?;
         let magnitude = linalg::max_abs(&data);
         if magnitude != 0.0 && !SANE.contains(&magnitude) {
-            return Err(Error::Scale {
-                what: "measurements",
-                magnitude,
-            });
+            return Err(Error::Scale { what: "measurements", magnitude });
         }
         Ok(DenseMap { dims, data })
     }
@@ -87,9 +76,7 @@ impl DenseMap {
             data.extend((0..rows).flat_map(|i| (0..cols).map(move |j| a[(i, j)])));
         }
         let Some((rows, cols)) = shape else {
-            return Err(Error::Empty {
-                what: "the list of measurements",
-            });
+            return Err(Error::Empty { what: "the list of measurements" });
         };
         DenseMap::new(rows, cols, data)
     }
@@ -105,11 +92,7 @@ impl DenseMap {
         cols: usize,
         mut map: impl FnMut(MatRef<'_, f64>) -> Vec<f64>,
     ) -> Result<DenseMap, Error> {
-        check_dims(Dims {
-            rows,
-            cols,
-            measurements: 1,
-        })?;
+        check_dims(Dims { rows, cols, measurements: 1 })?;
         let mut unit = Mat::zeros(rows, cols);
         let mut images = Vec::with_capacity(rows * cols);
         for i in 0..rows {
@@ -127,9 +110,7 @@ impl DenseMap {
                 got: format!("length {}", odd.len()),
             });
         }
-        let data = (0..m)
-            .flat_map(|i| images.iter().map(move |image| image[i]))
-            .collect();
+        let data = (0..m).flat_map(|i| images.iter().map(move |image| image[i])).collect();
         DenseMap::new(rows, cols, data)
     }
 
@@ -149,12 +130,6 @@ impl DenseMap {
             flat.extend(x.row(i).iter());
         }
         flat
-    }
-
-    /// Measurement `i`, transposed: the row-major block read as a column-major `d2 x d1` matrix.
-    fn transposed(&self, i: usize) -> MatRef<'_, f64> {
-        let block = &self.data[i * self.size()..(i + 1) * self.size()];
-        MatRef::from_column_major_slice(block, self.dims.cols, self.dims.rows)
     }
 
     /// The whole array as a column-major `d1 d2 x m` matrix, one measurement a column.
@@ -226,11 +201,7 @@ impl LinearMap for DenseMap {
     }
 
     fn grams(&self) -> (Gram, Gram) {
-        let Dims {
-            rows,
-            cols,
-            measurements,
-        } = self.dims;
+        let Dims { rows, cols, measurements } = self.dims;
         // Row p of all measurements of a block, one after the other, is column p of a panel.
         let mut left = Mat::zeros(rows, rows);
         let block = ((1 << 17) / self.size()).clamp(1, measurements);
@@ -254,11 +225,7 @@ impl LinearMap for DenseMap {
     }
 
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let Dims {
-            rows,
-            cols,
-            measurements,
-        } = self.dims;
+        let Dims { rows, cols, measurements } = self.dims;
         let k = u.ncols();
         let n = k * (rows + cols);
         let u_rows = self.row_major(u);
@@ -291,11 +258,7 @@ impl LinearMap for DenseMap {
         w12: Option<MatRef<'_, f64>>,
         mut out: MatMut<'_, f64>,
     ) {
-        let Dims {
-            rows,
-            cols,
-            measurements: m,
-        } = self.dims;
+        let Dims { rows, cols, measurements: m } = self.dims;
         // In blocks of measurements, so that the images stay within a few megabytes. In transposed
         // storage, T = A^T, an image is (W1 A W2 + W12 A^T W12)^T = (W2 T) W1 + ((W12 T) W12)^T,
         // and the inner products of a whole block are one product with its stacked columns.
@@ -361,23 +324,11 @@ mod tests {
 
     #[test]
     fn names_what_is_wrong() {
-        assert!(matches!(
-            DenseMap::new(2, 2, vec![]),
-            Err(Error::Empty { .. })
-        ));
-        assert!(matches!(
-            DenseMap::new(0, 2, vec![1.0]),
-            Err(Error::Shape { .. })
-        ));
-        assert!(matches!(
-            DenseMap::new(2, 2, vec![1.0; 5]),
-            Err(Error::Shape { .. })
-        ));
+        assert!(matches!(DenseMap::new(2, 2, vec![]), Err(Error::Empty { .. })));
+        assert!(matches!(DenseMap::new(0, 2, vec![1.0]), Err(Error::Shape { .. })));
+        assert!(matches!(DenseMap::new(2, 2, vec![1.0; 5]), Err(Error::Shape { .. })));
         let bad = DenseMap::new(1, 2, vec![1.0, f64::NAN]);
         assert!(matches!(bad, Err(Error::NotFinite { index: 1, .. })));
-        assert!(matches!(
-            DenseMap::new(1, 1, vec![1e300]),
-            Err(Error::Scale { .. })
-        ));
+        assert!(matches!(DenseMap::new(1, 1, vec![1e300]), Err(Error::Scale { .. })));
     }
 }

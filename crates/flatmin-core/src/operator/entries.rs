@@ -37,21 +37,11 @@ impl Entries {
                 got: format!("length {}", col_indices.len()),
             });
         }
-        let dims = Dims {
-            rows,
-            cols,
-            measurements: m,
-        };
+        let dims = Dims { rows, cols, measurements: m };
         check_dims(dims)?;
         for (position, (&row, &col)) in row_indices.iter().zip(col_indices).enumerate() {
             if row >= rows || col >= cols {
-                return Err(Error::OutOfRange {
-                    row,
-                    col,
-                    position,
-                    rows,
-                    cols,
-                });
+                return Err(Error::OutOfRange { row, col, position, rows, cols });
             }
         }
         let mut order: Vec<usize> = (0..m).collect();
@@ -60,19 +50,10 @@ impl Entries {
             let (first, second) = (pair[0], pair[1]);
             let (row, col) = (row_indices[first], col_indices[first]);
             if (row, col) == (row_indices[second], col_indices[second]) {
-                return Err(Error::Duplicate {
-                    row,
-                    col,
-                    first,
-                    second,
-                });
+                return Err(Error::Duplicate { row, col, first, second });
             }
         }
-        Ok(Entries {
-            dims,
-            rows: row_indices.to_vec(),
-            cols: col_indices.to_vec(),
-        })
+        Ok(Entries { dims, rows: row_indices.to_vec(), cols: col_indices.to_vec() })
     }
 
     /// Positions in the order given.
@@ -175,10 +156,7 @@ impl LinearMap for Entries {
             indices.iter().for_each(|&i| counts[i] += 1.0);
             Gram::Diagonal(counts)
         };
-        (
-            count(&self.rows, self.dims.rows),
-            count(&self.cols, self.dims.cols),
-        )
+        (count(&self.rows, self.dims.rows), count(&self.cols, self.dims.cols))
     }
 
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
@@ -256,31 +234,10 @@ mod tests {
     #[test]
     fn names_the_entry_at_fault() {
         let twice = Entries::new(2, 2, &[0, 1, 0], &[1, 1, 1]);
-        assert_eq!(
-            twice.unwrap_err(),
-            Error::Duplicate {
-                row: 0,
-                col: 1,
-                first: 0,
-                second: 2
-            }
-        );
+        assert_eq!(twice.unwrap_err(), Error::Duplicate { row: 0, col: 1, first: 0, second: 2 });
         let outside = Entries::new(2, 2, &[0, 2], &[1, 1]);
-        assert!(matches!(
-            outside,
-            Err(Error::OutOfRange {
-                row: 2,
-                position: 1,
-                ..
-            })
-        ));
-        assert!(matches!(
-            Entries::new(2, 2, &[], &[]),
-            Err(Error::Empty { .. })
-        ));
-        assert!(matches!(
-            Entries::new(2, 2, &[0], &[]),
-            Err(Error::Shape { .. })
-        ));
+        assert!(matches!(outside, Err(Error::OutOfRange { row: 2, position: 1, .. })));
+        assert!(matches!(Entries::new(2, 2, &[], &[]), Err(Error::Empty { .. })));
+        assert!(matches!(Entries::new(2, 2, &[0], &[]), Err(Error::Shape { .. })));
     }
 }

@@ -79,14 +79,7 @@ impl Gram {
                 crate::linalg::inner(product.as_ref(), factor)
             }
             Gram::Diagonal(g) => (0..factor.ncols())
-                .map(|j| {
-                    factor
-                        .col(j)
-                        .iter()
-                        .zip(g)
-                        .map(|(f, w)| w * f * f)
-                        .sum::<f64>()
-                })
+                .map(|j| factor.col(j).iter().zip(g).map(|(f, w)| w * f * f).sum::<f64>())
                 .sum(),
         }
     }
@@ -168,11 +161,7 @@ pub trait LinearMap: Send + Sync {
 
     /// `(sum_i A_i A_i^T, sum_i A_i^T A_i)`, of orders `d1` and `d2`.
     fn grams(&self) -> (Gram, Gram) {
-        let Dims {
-            rows,
-            cols,
-            measurements,
-        } = self.dims();
+        let Dims { rows, cols, measurements } = self.dims();
         let (mut left, mut right) = (Mat::zeros(rows, rows), Mat::zeros(cols, cols));
         let mut back = Mat::zeros(rows, cols);
         let mut unit = vec![0.0; measurements];
@@ -190,11 +179,7 @@ pub trait LinearMap: Send + Sync {
     /// `(Lt, Rt) -> A(U Rt^T + Lt V^T)` in the coordinates `(vec Lt, vec Rt)`, column-major: the
     /// normal matrix of Gauss-Newton. Entries above the diagonal may hold anything.
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        let Dims {
-            rows,
-            cols,
-            measurements,
-        } = self.dims();
+        let Dims { rows, cols, measurements } = self.dims();
         let k = u.ncols();
         let mut unit = vec![0.0; measurements];
         let (mut left, mut right) = (Mat::zeros(rows, k), Mat::zeros(cols, k));
@@ -204,15 +189,8 @@ pub trait LinearMap: Send + Sync {
             self.adjoint_times(&unit, v, left.as_mut());
             self.adjoint_transpose_times(&unit, u, right.as_mut());
             unit[i] = 0.0;
-            let gradient = left
-                .col_iter()
-                .chain(right.col_iter())
-                .flat_map(|c| c.iter());
-            jacobian
-                .col_mut(i)
-                .iter_mut()
-                .zip(gradient)
-                .for_each(|(o, v)| *o = *v);
+            let gradient = left.col_iter().chain(right.col_iter()).flat_map(|c| c.iter());
+            jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
         }
         crate::linalg::multiply_lower(out, jacobian.as_ref(), jacobian.transpose());
     }
@@ -240,11 +218,7 @@ pub trait LinearMap: Send + Sync {
                 image += product(product(w12, a.transpose()).as_ref(), w12);
             }
             self.apply(image.as_ref(), &mut column);
-            out.as_mut()
-                .col_mut(j)
-                .iter_mut()
-                .zip(&column)
-                .for_each(|(o, v)| *o = *v);
+            out.as_mut().col_mut(j).iter_mut().zip(&column).for_each(|(o, v)| *o = *v);
         }
     }
 
@@ -265,9 +239,7 @@ pub(crate) fn check_dims(dims: Dims) -> Result<(), Error> {
         });
     }
     if dims.measurements == 0 {
-        return Err(Error::Empty {
-            what: "the list of measurements",
-        });
+        return Err(Error::Empty { what: "the list of measurements" });
     }
     Ok(())
 }

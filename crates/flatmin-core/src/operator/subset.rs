@@ -25,10 +25,7 @@ impl Subset<'_> {
 
 impl LinearMap for Subset<'_> {
     fn dims(&self) -> Dims {
-        Dims {
-            measurements: self.kept.len(),
-            ..self.map.dims()
-        }
+        Dims { measurements: self.kept.len(), ..self.map.dims() }
     }
 
     fn apply(&self, x: MatRef<'_, f64>, out: &mut [f64]) {
@@ -75,10 +72,7 @@ mod tests {
     fn obeys_the_law_of_linear_maps() {
         let mut stream = Stream::new(1, "subset", 0, 0, Role::Measurements);
         let map = DenseMap::new(3, 4, stream.gaussian_vector(3 * 4 * 6)).unwrap();
-        let subset = Subset {
-            map: &map,
-            kept: vec![0, 2, 5],
-        };
+        let subset = Subset { map: &map, kept: vec![0, 2, 5] };
         assert!(check::adjoint(&subset, 5) < 1e-12);
     }
 }

@@ -22,10 +22,7 @@ impl Whitened<'_> {
     /// `P1^T G P2`.
     fn lower(&self, g: MatRef<'_, f64>) -> Mat<f64> {
         let half = self.left.transpose_times(g);
-        self.right
-            .transpose_times(half.transpose())
-            .transpose()
-            .to_owned()
+        self.right.transpose_times(half.transpose()).transpose().to_owned()
     }
 }
 
@@ -55,8 +52,7 @@ impl LinearMap for Whitened<'_> {
     ) {
         let mut full = Mat::zeros(self.left.order(), self.right.order());
         let x = self.lift(z);
-        self.map
-            .residual_and_adjoint(x.as_ref(), targets, residual, full.as_mut());
+        self.map.residual_and_adjoint(x.as_ref(), targets, residual, full.as_mut());
         back.copy_from(self.lower(full.as_ref()));
     }
 
@@ -72,31 +68,24 @@ impl LinearMap for Whitened<'_> {
         let mut gl = Mat::zeros(u.nrows(), u.ncols());
         let mut gr = Mat::zeros(v.nrows(), v.ncols());
         let frames = (u.as_ref(), s, v.as_ref());
-        self.map
-            .residual_and_gradient(frames, targets, residual, gl.as_mut(), gr.as_mut());
+        self.map.residual_and_gradient(frames, targets, residual, gl.as_mut(), gr.as_mut());
         left.copy_from(self.left.transpose_times(gl.as_ref()));
         right.copy_from(self.right.transpose_times(gr.as_ref()));
     }
 
     fn apply_factored(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>, out: &mut [f64]) {
-        self.map.apply_factored(
-            self.left.times(l).as_ref(),
-            self.right.times(r).as_ref(),
-            out,
-        );
+        self.map.apply_factored(self.left.times(l).as_ref(), self.right.times(r).as_ref(), out);
     }
 
     fn adjoint_times(&self, y: &[f64], r: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
         let mut full = Mat::zeros(self.left.order(), r.ncols());
-        self.map
-            .adjoint_times(y, self.right.times(r).as_ref(), full.as_mut());
+        self.map.adjoint_times(y, self.right.times(r).as_ref(), full.as_mut());
         out.copy_from(self.left.transpose_times(full.as_ref()));
     }
 
     fn adjoint_transpose_times(&self, y: &[f64], l: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
         let mut full = Mat::zeros(self.right.order(), l.ncols());
-        self.map
-            .adjoint_transpose_times(y, self.left.times(l).as_ref(), full.as_mut());
+        self.map.adjoint_transpose_times(y, self.left.times(l).as_ref(), full.as_mut());
         out.copy_from(self.right.transpose_times(full.as_ref()));
     }
 
@@ -106,21 +95,14 @@ impl LinearMap for Whitened<'_> {
         let (rho1, rho2) = (self.left.rank(), self.right.rank());
         let mut full = Mat::zeros(k * (d1 + d2), k * (d1 + d2));
         let (u, v) = (self.left.times(u), self.right.times(v));
-        self.map
-            .tangent_normal(u.as_ref(), v.as_ref(), full.as_mut());
+        self.map.tangent_normal(u.as_ref(), v.as_ref(), full.as_mut());
         linalg::symmetrise_from_lower(full.as_mut());
         // Congruence with diag(P1, .., P1, P2, .., P2), block by block of the lower triangle.
         let block = |c: usize| {
             if c < k {
                 (self.left, c * d1, d1, c * rho1, rho1)
             } else {
-                (
-                    self.right,
-                    k * d1 + (c - k) * d2,
-                    d2,
-                    k * rho1 + (c - k) * rho2,
-                    rho2,
-                )
+                (self.right, k * d1 + (c - k) * d2, d2, k * rho1 + (c - k) * rho2, rho2)
             }
         };
         for c in 0..2 * k {
@@ -129,9 +111,7 @@ impl LinearMap for Whitened<'_> {
                 let (q, from_e, d_e, to_e, rho_e) = block(e);
                 let half = p.transpose_times(full.as_ref().submatrix(from, from_e, d, d_e));
                 let both = q.transpose_times(half.transpose());
-                out.as_mut()
-                    .submatrix_mut(to, to_e, rho, rho_e)
-                    .copy_from(both.transpose());
+                out.as_mut().submatrix_mut(to, to_e, rho, rho_e).copy_from(both.transpose());
             }
         }
     }
@@ -149,17 +129,11 @@ impl LinearMap for Whitened<'_> {
         };
         let (w1, w2) = (congruence(self.left, w1), congruence(self.right, w2));
         let w12 = w12.map(|w| self.lift(w));
-        self.map.schur(
-            w1.as_ref(),
-            w2.as_ref(),
-            w12.as_ref().map(|w| w.as_ref()),
-            out,
-        );
+        self.map.schur(w1.as_ref(), w2.as_ref(), w12.as_ref().map(|w| w.as_ref()), out);
     }
 
     fn diagonal_gram(&self, w1: &[f64], w2: &[f64]) -> Option<Vec<f64>> {
-        self.map
-            .diagonal_gram(&self.left.spread(w1)?, &self.right.spread(w2)?)
+        self.map.diagonal_gram(&self.left.spread(w1)?, &self.right.spread(w2)?)
     }
 }
 
@@ -182,11 +156,7 @@ mod tests {
             for weighted in [true, false] {
                 let left = Whitening::new(&rescaling.d1_squared, weighted).unwrap();
                 let right = Whitening::new(&rescaling.d2_squared, weighted).unwrap();
-                let whitened = Whitened {
-                    map,
-                    left: &left,
-                    right: &right,
-                };
+                let whitened = Whitened { map, left: &left, right: &right };
                 assert!(check::adjoint(&whitened, 5) < 1e-12);
                 if weighted {
                     let p = left.times(Mat::<f64>::identity(left.rank(), left.rank()).as_ref());

@@ -27,8 +27,7 @@ impl Equality<'_> {
     pub(super) fn residual(&self, point: &Point) -> Vec<f64> {
         let (l, r) = point.balanced();
         let mut residual = vec![0.0; self.b.len()];
-        self.map
-            .apply_factored(l.as_ref(), r.as_ref(), &mut residual);
+        self.map.apply_factored(l.as_ref(), r.as_ref(), &mut residual);
         residual.iter_mut().zip(self.b).for_each(|(r, b)| *r -= b);
         residual
     }
@@ -95,11 +94,7 @@ impl Incumbent {
 
     /// Keeps the larger bound.
     pub(super) fn offer_bound(&mut self, bound: Bound) {
-        if self
-            .bound
-            .as_ref()
-            .is_none_or(|best| bound.lower > best.lower)
-        {
+        if self.bound.as_ref().is_none_or(|best| bound.lower > best.lower) {
             self.bound = Some(bound);
         }
     }
@@ -107,11 +102,7 @@ impl Incumbent {
     /// Moves `y` onto `P_T(B*(y)) = U V^T`, where `<b, y> = |Z|_*` exactly, and offers its bound,
     /// which proves the interpolating point optimal when `|B*(y)|_op = 1`. Does nothing without
     /// such a point.
-    pub(super) fn sharpen(
-        &mut self,
-        problem: &Equality<'_>,
-        y: &[f64],
-    ) -> Result<(), Error> {
+    pub(super) fn sharpen(&mut self, problem: &Equality<'_>, y: &[f64]) -> Result<(), Error> {
         let Some(tangent) = &self.tangent else {
             return Ok(());
         };
@@ -167,11 +158,7 @@ impl Incumbent {
 
 /// `|upper - lower| / |upper|`, zero when both vanish.
 pub(super) fn relative_gap(upper: f64, lower: f64) -> f64 {
-    if upper == lower {
-        0.0
-    } else {
-        (upper - lower).abs() / upper.abs().max(f64::MIN_POSITIVE)
-    }
+    if upper == lower { 0.0 } else { (upper - lower).abs() / upper.abs().max(f64::MIN_POSITIVE) }
 }
 
 /// Why a road was left before its end.

@@ -46,13 +46,7 @@ impl Evaluated {
             right.as_mut(),
         );
         let infeasibility = norm(&residual) / problem.norm_b;
-        Evaluated {
-            point,
-            infeasibility,
-            residual,
-            left,
-            right,
-        }
+        Evaluated { point, infeasibility, residual, left, right }
     }
 }
 
@@ -76,16 +70,11 @@ pub(super) fn gauss_newton(
     let mut slow = 0;
     while at.infeasibility > INTERPOLATES {
         let objective = at.point.nuclear_norm();
-        if !monitor.tick(
-            "Gauss-Newton",
-            objective,
-            0.0,
-            at.infeasibility,
-            at.point.rank(),
-        ) {
+        if !monitor.tick("Gauss-Newton", objective, 0.0, at.infeasibility, at.point.rank()) {
             break;
         }
-        let Some(here) = Tangent::new(problem.map, &at.point.u, &at.point.v, 0.0, problem.par) else {
+        let Some(here) = Tangent::new(problem.map, &at.point.u, &at.point.v, 0.0, problem.par)
+        else {
             break;
         };
         let (lt, rt) = here.solve(at.left.as_ref(), at.right.as_ref());
@@ -94,9 +83,7 @@ pub(super) fn gauss_newton(
         let next = loop {
             let scaled =
                 |t: &Mat<f64>| Mat::from_fn(t.nrows(), t.ncols(), |i, j| -step * t[(i, j)]);
-            let trial = at
-                .point
-                .retract(scaled(&lt).as_ref(), scaled(&rt).as_ref())?;
+            let trial = at.point.retract(scaled(&lt).as_ref(), scaled(&rt).as_ref())?;
             let trial = Evaluated::new(problem, trial);
             if trial.infeasibility < at.infeasibility {
                 break Some(trial);
@@ -115,12 +102,7 @@ pub(super) fn gauss_newton(
             break;
         }
     }
-    Ok(Arrival {
-        point: at.point,
-        infeasibility: at.infeasibility,
-        tangent,
-        residual: at.residual,
-    })
+    Ok(Arrival { point: at.point, infeasibility: at.infeasibility, tangent, residual: at.residual })
 }
 
 /// Tries ranks in turn, starting from `start` or from the spectrum of `B*(b)`; whatever it finds is
@@ -197,17 +179,13 @@ fn settle(
     let used = arrival.point.clone().trimmed(1e-7);
     let arrival = if used.rank() < arrival.point.rank() {
         let again = gauss_newton(problem, used, monitor)?;
-        if again.infeasibility <= FEASIBLE {
-            again
-        } else {
-            arrival
-        }
+        if again.infeasibility <= FEASIBLE { again } else { arrival }
     } else {
         arrival
     };
     let tangent = match arrival.tangent {
         Some(tangent) => Some(tangent),
-        None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v,  0.0, problem.par),
+        None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v, 0.0, problem.par),
     };
     incumbent.offer_point(arrival.point, arrival.infeasibility);
     if let Some(tangent) = tangent {

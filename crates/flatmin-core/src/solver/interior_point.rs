@@ -61,13 +61,7 @@ pub(super) fn interior_point(
         let trace: f64 = (0..n).map(|i| p[(i, i)]).sum();
         let lower: f64 = y.iter().zip(problem.b).map(|(y, b)| y * b).sum();
         let gap = (0.5 * trace - lower).abs() / (0.5 * trace);
-        if !monitor.tick(
-            "interior point",
-            0.5 * trace,
-            lower,
-            infeasibility(problem, &z),
-            n,
-        ) {
+        if !monitor.tick("interior point", 0.5 * trace, lower, infeasibility(problem, &z), n) {
             break;
         }
         if 0.5 * trace < (1.0 - problem.tolerance) * incumbent.upper() {
@@ -110,19 +104,13 @@ pub(super) fn interior_point(
         let cross = product(dp.as_ref(), ds.as_ref());
         let corrector = Mat::from_fn(n, n, |i, j| {
             let second = (cross[(i, j)] + cross[(j, i)]) / (d[i] + d[j]);
-            if i == j {
-                centring * mu / d[i] - d[i] - second
-            } else {
-                -second
-            }
+            if i == j { centring * mu / d[i] - d[i] - second } else { -second }
         });
         let (dy, dp, ds) = direction(problem, &scaling, &system, &w, &z, &corrector, d1);
         let step_p = (TO_BOUNDARY * scaling.reach(&dp)?).min(1.0);
         let step_s = (TO_BOUNDARY * scaling.reach(&ds)?).min(1.0);
-        let lifted = product(
-            product(scaling.g.as_ref(), dp.as_ref()).as_ref(),
-            scaling.g.transpose(),
-        );
+        let lifted =
+            product(product(scaling.g.as_ref(), dp.as_ref()).as_ref(), scaling.g.transpose());
         p = combine(&p, step_p, &lifted);
         for j in 0..n {
             for i in 0..j {
@@ -155,18 +143,10 @@ fn finish(
     let (bound, w) = problem.bound(y)?;
     // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
     let largest = svd.s.first().copied().unwrap_or(0.0);
-    let rank = svd
-        .s
-        .iter()
-        .zip(&w)
-        .take_while(|(s, w)| **s > largest * (1.0 - **w))
-        .count();
+    let rank = svd.s.iter().zip(&w).take_while(|(s, w)| **s > largest * (1.0 - **w)).count();
     let y = bound.y.clone();
     incumbent.offer_bound(bound);
-    incumbent.offer_point(
-        Point::leading(svd.clone(), svd.s.len()).trimmed(1e-15),
-        infeasible,
-    );
+    incumbent.offer_point(Point::leading(svd.clone(), svd.s.len()).trimmed(1e-15), infeasible);
     if rank > 0 && rank < svd.s.len() {
         polish::polish(problem, Point::leading(svd, rank), &y, incumbent, monitor)?;
     }
@@ -185,9 +165,7 @@ fn slack(problem: &Equality<'_>, y: &[f64], d1: usize, d2: usize) -> Mat<f64> {
 fn set_block(p: &mut Mat<f64>, z: &Mat<f64>) {
     let (d1, d2) = z.shape();
     p.as_mut().submatrix_mut(0, d1, d1, d2).copy_from(z);
-    p.as_mut()
-        .submatrix_mut(d1, 0, d2, d1)
-        .copy_from(z.transpose());
+    p.as_mut().submatrix_mut(d1, 0, d2, d1).copy_from(z.transpose());
 }
 
 fn infeasibility(problem: &Equality<'_>, z: &Mat<f64>) -> f64 {
@@ -205,10 +183,9 @@ impl Scaling {
     /// `None` at the boundary of the cone, where double precision ends.
     fn new(p: &Mat<f64>, s: Mat<f64>) -> Result<Option<Scaling>, Error> {
         let n = p.nrows();
-        let (Some(l), Some(k)) = (
-            Cholesky::new(p.clone(), linalg::Par::Seq),
-            Cholesky::new(s, linalg::Par::Seq),
-        ) else {
+        let (Some(l), Some(k)) =
+            (Cholesky::new(p.clone(), linalg::Par::Seq), Cholesky::new(s, linalg::Par::Seq))
+        else {
             return Ok(None);
         };
         let lower = |c: &Cholesky| {
@@ -235,19 +212,13 @@ impl Scaling {
         let n = self.d.len();
         let scaled = Mat::from_fn(n, n, |i, j| x[(i, j)] / (self.d[i] * self.d[j]).sqrt());
         let least = linalg::symmetric_eigenvalues(scaled.as_ref())?[0];
-        Ok(if least < 0.0 {
-            -1.0 / least
-        } else {
-            f64::INFINITY
-        })
+        Ok(if least < 0.0 { -1.0 / least } else { f64::INFINITY })
     }
 }
 
 /// `<D + a dP, D + b dS>`: the gap after a step, in scaled variables.
 fn remaining(d: &[f64], dp: &Mat<f64>, ds: &Mat<f64>, a: f64, b: f64) -> f64 {
-    let diagonal: f64 = (0..d.len())
-        .map(|i| d[i] * (d[i] + a * dp[(i, i)] + b * ds[(i, i)]))
-        .sum();
+    let diagonal: f64 = (0..d.len()).map(|i| d[i] * (d[i] + a * dp[(i, i)] + b * ds[(i, i)])).sum();
     diagonal + a * b * linalg::inner(dp.as_ref(), ds.as_ref())
 }
 
@@ -268,17 +239,11 @@ fn direction(
     let lifted = product(product(g.as_ref(), target.as_ref()).as_ref(), g.transpose());
     // B(Z + lifted_12 + (W dS W)_12) = b, where (W dS W)_12 = W11 B*(dy) W22 + W12 B*(dy)^T W12.
     let goal = combine(z, 1.0, &lifted.as_ref().submatrix(0, d1, d1, d2).to_owned());
-    let mut dy: Vec<f64> = residual(problem, goal.as_ref())
-        .iter()
-        .map(|r| -r)
-        .collect();
+    let mut dy: Vec<f64> = residual(problem, goal.as_ref()).iter().map(|r| -r).collect();
     let rhs = dy.clone();
     system.solve_vector(&mut dy);
     // Refinement against the operator itself: the system grows ill-conditioned near the solution.
-    let (w11, w22) = (
-        w.as_ref().submatrix(0, 0, d1, d1),
-        w.as_ref().submatrix(d1, d1, d2, d2),
-    );
+    let (w11, w22) = (w.as_ref().submatrix(0, 0, d1, d1), w.as_ref().submatrix(d1, d1, d2, d2));
     let w12 = w.as_ref().submatrix(0, d1, d1, d2);
     let image = |y: &[f64]| {
         let back = problem.map.adjoint_matrix(y);

@@ -33,40 +33,25 @@ pub(super) fn determined(
     }
     let mut normal = Mat::zeros(order, order);
     let (u, v) = (Mat::<f64>::identity(d1, d1), Mat::<f64>::zeros(d2, d1));
-    problem
-        .map
-        .tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
-    let normal = normal
-        .as_ref()
-        .submatrix(d1 * d1, d1 * d1, d1 * d2, d1 * d2)
-        .to_owned();
+    problem.map.tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
+    let normal = normal.as_ref().submatrix(d1 * d1, d1 * d1, d1 * d2, d1 * d2).to_owned();
     let Some(normal) = definite(normal, problem.par) else {
         return Ok(None);
     };
     // Transposed matrices stand behind these vectors: Rt = Z^T.
     let solve = |g: MatRef<'_, f64>| {
-        let mut flat: Vec<f64> = g
-            .transpose()
-            .col_iter()
-            .flat_map(|c| c.iter().copied())
-            .collect();
+        let mut flat: Vec<f64> = g.transpose().col_iter().flat_map(|c| c.iter().copied()).collect();
         normal.solve_vector(&mut flat);
-        MatRef::from_column_major_slice(&flat, d2, d1)
-            .transpose()
-            .to_owned()
+        MatRef::from_column_major_slice(&flat, d2, d1).transpose().to_owned()
     };
     let mut z = Mat::zeros(d1, d2);
     let mut residual = vec![0.0; dims.measurements];
     let mut back = Mat::zeros(d1, d2);
     for _ in 0..3 {
-        problem
-            .map
-            .residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
+        problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
         z -= solve(back.as_ref());
     }
-    problem
-        .map
-        .residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
+    problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
     let misfit = norm(&residual) / problem.norm_b;
     let point = Point::leading(linalg::svd(z.as_ref(), problem.par)?, d1.min(d2)).trimmed(1e-12);
     let infeasibility = problem.infeasibility(&point).max(misfit);
@@ -86,9 +71,7 @@ pub(super) fn definite(a: Mat<f64>, par: linalg::Par) -> Option<Cholesky> {
     let n = a.nrows();
     let largest = (0..n).map(|i| a[(i, i)]).fold(0.0, f64::max);
     let factor = Cholesky::new(a, par)?;
-    let smallest = (0..n)
-        .map(|i| factor.lower()[(i, i)].powi(2))
-        .fold(f64::INFINITY, f64::min);
+    let smallest = (0..n).map(|i| factor.lower()[(i, i)].powi(2)).fold(f64::INFINITY, f64::min);
     (smallest > PIVOT_TOLERANCE * largest).then_some(factor)
 }
 
@@ -96,28 +79,20 @@ pub(super) fn definite(a: Mat<f64>, par: linalg::Par) -> Option<Cholesky> {
 pub(super) fn measurement_gram(map: &dyn LinearMap) -> Mat<f64> {
     let dims = map.dims();
     let mut gram = Mat::zeros(dims.measurements, dims.measurements);
-    let (left, right) = (
-        Mat::<f64>::identity(dims.rows, dims.rows),
-        Mat::<f64>::identity(dims.cols, dims.cols),
-    );
+    let (left, right) =
+        (Mat::<f64>::identity(dims.rows, dims.rows), Mat::<f64>::identity(dims.cols, dims.cols));
     map.schur(left.as_ref(), right.as_ref(), None, gram.as_mut());
     gram
 }
 
 /// A maximal independent set of measurements, given `B B*`.
 pub(super) fn independent<'a>(map: &'a dyn LinearMap, gram: Mat<f64>) -> Subset<'a> {
-    Subset {
-        map,
-        kept: independent_rows(gram, PIVOT_TOLERANCE),
-    }
+    Subset { map, kept: independent_rows(gram, PIVOT_TOLERANCE) }
 }
 
 /// The bound of a dual vector over a subset, as one over all measurements.
 pub(super) fn spread_bound(subset: &Subset<'_>, bound: Bound) -> Bound {
-    Bound {
-        y: subset.spread(&bound.y),
-        ..bound
-    }
+    Bound { y: subset.spread(&bound.y), ..bound }
 }
 
 /// Least-norm solution of `B(Z) = b` by a factor of `B B*`, refined once.
@@ -136,10 +111,7 @@ pub(super) fn least_norm(problem: &Equality<'_>, kernel: &Cholesky) -> Mat<f64> 
 pub(super) fn residual(problem: &Equality<'_>, z: MatRef<'_, f64>) -> Vec<f64> {
     let mut residual = vec![0.0; problem.b.len()];
     problem.map.apply(z, &mut residual);
-    residual
-        .iter_mut()
-        .zip(problem.b)
-        .for_each(|(r, b)| *r -= b);
+    residual.iter_mut().zip(problem.b).for_each(|(r, b)| *r -= b);
     residual
 }
 
@@ -170,9 +142,7 @@ pub(super) fn conjugate_gradients(
         x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
         r.iter_mut().zip(&image).for_each(|(r, i)| *r -= step * i);
         let next = dot(&r, &r);
-        p.iter_mut()
-            .zip(&r)
-            .for_each(|(p, r)| *p = r + next / square * *p);
+        p.iter_mut().zip(&r).for_each(|(p, r)| *p = r + next / square * *p);
         square = next;
     }
     x

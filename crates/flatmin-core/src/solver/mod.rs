@@ -2,9 +2,10 @@
 //!
 //! Both are `min |Z|_*  s.t.  B(Z) = b` after the change of variables `X = P1 Z P2^T`
 //! (`P_i = D_i^{-1}` for FLAT, `I` for NUC, on the directions that the measurements see). The fast
-//! road ([`gauss_newton`]) guesses a rank and proves the answer afterwards; what it cannot prove
-//! goes to the convex road ([`interior_point`]). Whatever the road, the answer carries a dual
-//! vector `y` with `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
+//! road, Gauss-Newton on matrices of one rank, guesses a rank and proves the answer afterwards. What
+//! it cannot prove goes to the convex road: an interior-point method, or a splitting method where
+//! that is too large. Whatever the road, the answer carries a dual vector `y` with
+//! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
 
 mod equality;
 mod gauss_newton;
@@ -38,11 +39,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let flat = program.objective == Objective::Flat;
     let left = Whitening::new(&rescaling.d1_squared, flat)?;
     let right = Whitening::new(&rescaling.d2_squared, flat)?;
-    let whitened = Whitened {
-        map,
-        left: &left,
-        right: &right,
-    };
+    let whitened = Whitened { map, left: &left, right: &right };
     let plain = left.is_identity() && right.is_identity();
     let operator: &dyn LinearMap = if plain { map } else { &whitened };
 
@@ -53,18 +50,11 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         b: &b,
         norm_b: norm(&b),
         tolerance: program.tolerance,
-        par: if program.threads == 1 {
-            Par::Seq
-        } else {
-            Par::rayon(program.threads)
-        },
+        par: if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) },
     };
     let start = match &program.warm_start {
         Some((l, r)) if l.ncols() > 0 => {
-            let (l, r) = (
-                left.inverse_times(l.as_ref()),
-                right.inverse_times(r.as_ref()),
-            );
+            let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
             let mut point = Point::from_factors(l.as_ref(), r.as_ref())?;
             point.s.iter_mut().for_each(|s| *s /= scale);
             Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0)
@@ -100,16 +90,12 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         },
         if scale > 0.0 { 1.0 } else { 0.0 },
     ));
-    let dual = incumbent
-        .bound
-        .as_ref()
-        .map_or(vec![0.0; b.len()], |bound| bound.y.clone());
+    let dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
     let (l, r) = point.balanced();
     let root = scale.sqrt();
     let grow = |p: &Whitening, f: &Mat<f64>| {
         let mut full = p.times(f.as_ref());
-        full.col_iter_mut()
-            .for_each(|c| c.iter_mut().for_each(|v| *v *= root));
+        full.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v *= root));
         full
     };
     let (l, r) = (grow(&left, &l), grow(&right, &r));
@@ -131,10 +117,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let seen_cols = rescaling.d2_squared.order() - unidentified_cols.len();
     let (hidden_left, hidden_right) = (seen_rows - left.rank(), seen_cols - right.rank());
     if hidden_left + hidden_right > 0 {
-        warnings.push(Warning::UnidentifiedDirections {
-            left: hidden_left,
-            right: hidden_right,
-        });
+        warnings.push(Warning::UnidentifiedDirections { left: hidden_left, right: hidden_right });
     }
     if outcome.redundant > 0 {
         warnings.push(Warning::RedundantMeasurements(outcome.redundant));
@@ -196,9 +179,7 @@ fn large(
     }
     let inverse = |y: &mut [f64]| {
         let solution = linear::conjugate_gradients(y, 1e-12, 1000, |x, out| {
-            problem
-                .map
-                .apply(problem.map.adjoint_matrix(x).as_ref(), out);
+            problem.map.apply(problem.map.adjoint_matrix(x).as_ref(), out);
         });
         y.copy_from_slice(&solution);
     };
@@ -253,15 +234,20 @@ fn travel(
         large(problem, incumbent, monitor)?;
         return Ok(outcome);
     }
-    if let Some(diagonal) = problem.map.diagonal_gram(&vec![1.0; dims.rows], &vec![1.0; dims.cols]) {
+    if let Some(diagonal) = problem.map.diagonal_gram(&vec![1.0; dims.rows], &vec![1.0; dims.cols])
+    {
         let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
         repair::repair(problem, &inverse, incumbent, monitor)?;
-        if done(incumbent, monitor) { return Ok(outcome); }
+        if done(incumbent, monitor) {
+            return Ok(outcome);
+        }
     }
     let gram = linear::measurement_gram(problem.map);
     if let Some(kernel) = linear::definite(gram.clone(), problem.par) {
         repair::repair(problem, &|y: &mut [f64]| kernel.solve_vector(y), incumbent, monitor)?;
-        if done(incumbent, monitor) { return Ok(outcome); }
+        if done(incumbent, monitor) {
+            return Ok(outcome);
+        }
         let z0 = linear::least_norm(problem, &kernel);
         interior_point::interior_point(problem, z0, &kernel, incumbent, monitor)?;
         if !done(incumbent, monitor) {
@@ -275,12 +261,7 @@ fn travel(
     let subset = linear::independent(problem.map, gram);
     outcome.redundant = problem.b.len() - subset.kept.len();
     let b = subset.gather(problem.b);
-    let smaller = Equality {
-        map: &subset,
-        b: &b,
-        norm_b: norm(&b),
-        ..*problem
-    };
+    let smaller = Equality { map: &subset, b: &b, norm_b: norm(&b), ..*problem };
     if let Some(kernel) = linear::definite(linear::measurement_gram(&subset), problem.par) {
         let z0 = linear::least_norm(&smaller, &kernel);
         let misfit = norm(&linear::residual(problem, z0.as_ref())) / problem.norm_b;
@@ -311,11 +292,7 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     let tolerance = program.tolerance;
     if !(tolerance > 0.0 && tolerance < 1.0) {
         let got = tolerance.to_string();
-        return Err(Error::Parameter {
-            name: "the tolerance",
-            rule: "in (0, 1)",
-            got,
-        });
+        return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
     }
     let positive = [
         ("the rank", program.rank.unwrap_or(1)),
@@ -324,21 +301,17 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     ];
     for (name, value) in positive {
         if value == 0 {
-            return Err(Error::Parameter {
-                name,
-                rule: "at least 1",
-                got: "0".into(),
-            });
+            return Err(Error::Parameter { name, rule: "at least 1", got: "0".into() });
         }
     }
-    if let Some((l, r)) = &program.warm_start {
-        if l.nrows() != dims.rows || r.nrows() != dims.cols {
-            return Err(Error::Shape {
-                what: "the warm start",
-                expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
-                got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
-            });
-        }
+    if let Some((l, r)) = &program.warm_start
+        && (l.nrows() != dims.rows || r.nrows() != dims.cols)
+    {
+        return Err(Error::Shape {
+            what: "the warm start",
+            expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
+            got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
+        });
     }
     Ok(())
 }

@@ -49,19 +49,13 @@ impl Point {
     }
 
     pub(super) fn matrix(&self) -> Mat<f64> {
-        product(
-            scale_columns(self.u.as_ref(), &self.s).as_ref(),
-            self.v.transpose(),
-        )
+        product(scale_columns(self.u.as_ref(), &self.s).as_ref(), self.v.transpose())
     }
 
     /// Balanced factors `U s^{1/2}`, `V s^{1/2}`.
     pub(super) fn balanced(&self) -> (Mat<f64>, Mat<f64>) {
         let root: Vec<f64> = self.s.iter().map(|s| s.sqrt()).collect();
-        (
-            scale_columns(self.u.as_ref(), &root),
-            scale_columns(self.v.as_ref(), &root),
-        )
+        (scale_columns(self.u.as_ref(), &root), scale_columns(self.v.as_ref(), &root))
     }
 
     /// The point without the singular values below `fraction` of the largest.
@@ -148,9 +142,7 @@ impl Tangent {
         }
         (0..n).for_each(|i| normal[(i, i)] += 2.0 * gauge * ridge);
         let normal = Cholesky::new(normal, par)?;
-        let smallest = (0..n)
-            .map(|i| normal.lower()[(i, i)].powi(2))
-            .fold(f64::INFINITY, f64::min);
+        let smallest = (0..n).map(|i| normal.lower()[(i, i)].powi(2)).fold(f64::INFINITY, f64::min);
         (ridge > 0.0 || smallest > 1e-13 * largest).then(|| Tangent {
             u: u.clone(),
             v: v.clone(),
@@ -160,11 +152,8 @@ impl Tangent {
 
     /// `(J^T J)^+ (gl, gr)` for a right-hand side in the range of `J^T`.
     pub(super) fn solve(&self, gl: MatRef<'_, f64>, gr: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
-        let mut rhs: Vec<f64> = gl
-            .col_iter()
-            .chain(gr.col_iter())
-            .flat_map(|c| c.iter().copied())
-            .collect();
+        let mut rhs: Vec<f64> =
+            gl.col_iter().chain(gr.col_iter()).flat_map(|c| c.iter().copied()).collect();
         self.normal.solve_vector(&mut rhs);
         let (left, right) = rhs.split_at(gl.nrows() * gl.ncols());
         let unstack = |flat: &[f64], shape: MatRef<'_, f64>| {
@@ -200,10 +189,8 @@ impl Tangent {
     /// The vector nearest to `y` among those with `P_T(B*(y)) = U V^T`.
     pub(super) fn meet(&self, map: &dyn LinearMap, y: &[f64]) -> Vec<f64> {
         // J^T y - g, where g = (U, V) are the coordinates of U V^T.
-        let (mut gl, mut gr) = (
-            Mat::zeros(self.u.nrows(), self.rank()),
-            Mat::zeros(self.v.nrows(), self.rank()),
-        );
+        let (mut gl, mut gr) =
+            (Mat::zeros(self.u.nrows(), self.rank()), Mat::zeros(self.v.nrows(), self.rank()));
         map.adjoint_times(y, self.v.as_ref(), gl.as_mut());
         map.adjoint_transpose_times(y, self.u.as_ref(), gr.as_mut());
         gl -= &self.u;

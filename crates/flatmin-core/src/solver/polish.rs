@@ -29,12 +29,7 @@ pub(super) fn polish(
     let rank = near.rank();
     if problem.freedom(rank) <= problem.b.len() {
         let arrival = gauss_newton(problem, near, monitor)?;
-        if accept(
-            problem,
-            arrival.point.clone(),
-            arrival.infeasibility,
-            incumbent,
-        ) {
+        if accept(problem, arrival.point.clone(), arrival.infeasibility, incumbent) {
             incumbent.tangent = arrival.tangent;
             incumbent.sharpen(problem, y)?;
             return Ok(());
@@ -144,12 +139,8 @@ fn tangent_gram(problem: &Equality<'_>, point: &Point) -> Mat<f64> {
     let identity = Mat::<f64>::identity(v.nrows(), v.nrows());
     let beyond = Mat::<f64>::identity(u.nrows(), u.nrows()) - &left;
     let (mut first, mut second) = (Mat::zeros(m, m), Mat::zeros(m, m));
-    problem
-        .map
-        .schur(left.as_ref(), identity.as_ref(), None, first.as_mut());
-    problem
-        .map
-        .schur(beyond.as_ref(), right.as_ref(), None, second.as_mut());
+    problem.map.schur(left.as_ref(), identity.as_ref(), None, first.as_mut());
+    problem.map.schur(beyond.as_ref(), right.as_ref(), None, second.as_mut());
     first += &second;
     first
 }

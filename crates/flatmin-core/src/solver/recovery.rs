@@ -67,16 +67,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::UnidentifiedRows(n) => {
-                write!(
-                    f,
-                    "{n} row(s) are seen by no measurement and are set to zero"
-                )
+                write!(f, "{n} row(s) are seen by no measurement and are set to zero")
             }
             Warning::UnidentifiedCols(n) => {
-                write!(
-                    f,
-                    "{n} column(s) are seen by no measurement and are set to zero"
-                )
+                write!(f, "{n} column(s) are seen by no measurement and are set to zero")
             }
             Warning::UnidentifiedDirections { left, right } => write!(
                 f,

@@ -55,12 +55,7 @@ fn round(
     sigma: f64,
 ) -> Result<Round, Error> {
     let svd = linalg::svd(v.as_ref(), problem.par)?;
-    let excess: Vec<f64> = svd
-        .s
-        .iter()
-        .map(|s| s - 1.0)
-        .take_while(|&e| e > 0.0)
-        .collect();
+    let excess: Vec<f64> = svd.s.iter().map(|s| s - 1.0).take_while(|&e| e > 0.0).collect();
     let rank = excess.len();
     let left = scale_columns(svd.u.as_ref().subcols(0, rank), &excess);
     let mut soft = Mat::zeros(v.nrows(), v.ncols());
@@ -71,9 +66,7 @@ fn round(
     let mut y = vec![0.0; problem.b.len()];
     problem.map.apply(w.as_ref(), &mut y);
     let infeasible = residual(problem, z.as_ref());
-    y.iter_mut()
-        .zip(&infeasible)
-        .for_each(|(y, r)| *y -= r / sigma);
+    y.iter_mut().zip(&infeasible).for_each(|(y, r)| *y -= r / sigma);
     inverse(&mut y);
     let mut image = problem.map.adjoint_matrix(&y);
     let dual = (&image - &w).norm_l2() / (1.0 + w.norm_l2());
@@ -177,16 +170,12 @@ impl Memory {
             return image;
         };
         if size > 2.0 * self.residual {
-            *self = Memory {
-                residual: size,
-                ..Memory::default()
-            };
+            *self = Memory { residual: size, ..Memory::default() };
             self.last = Some((image.clone(), residual));
             return image;
         }
         self.residual = size;
-        self.differences
-            .push_back((&image - &last_image, &residual - &last_residual));
+        self.differences.push_back((&image - &last_image, &residual - &last_residual));
         if self.differences.len() > DEPTH {
             self.differences.pop_front();
         }
@@ -196,19 +185,13 @@ impl Memory {
             if i < j {
                 0.0
             } else {
-                inner(
-                    self.differences[i].1.as_ref(),
-                    self.differences[j].1.as_ref(),
-                )
+                inner(self.differences[i].1.as_ref(), self.differences[j].1.as_ref())
             }
         });
         let mean = (0..k).map(|i| gram[(i, i)]).sum::<f64>() / k as f64;
         (0..k).for_each(|i| gram[(i, i)] += 1e-10 * mean);
-        let mut theta: Vec<f64> = self
-            .differences
-            .iter()
-            .map(|(_, d)| inner(d.as_ref(), residual.as_ref()))
-            .collect();
+        let mut theta: Vec<f64> =
+            self.differences.iter().map(|(_, d)| inner(d.as_ref(), residual.as_ref())).collect();
         let mut next = image.clone();
         if let Some(factor) = linalg::Cholesky::new(gram, linalg::Par::Seq) {
             factor.solve_vector(&mut theta);

@@ -54,19 +54,11 @@ fn audit(map: &dyn LinearMap, b: &[f64], answer: &Recovery) {
             let (values, q) =
                 crate::linalg::symmetric_eigen(gram.to_dense().as_ref(), Par::Seq).unwrap();
             let floor = 1e-12 * max_abs(&values);
-            let weights: Vec<f64> = values
-                .iter()
-                .map(|&v| if v > floor { v.powf(-0.5) } else { 0.0 })
-                .collect();
-            product(
-                crate::linalg::scale_columns(q.as_ref(), &weights).as_ref(),
-                q.transpose(),
-            )
+            let weights: Vec<f64> =
+                values.iter().map(|&v| if v > floor { v.powf(-0.5) } else { 0.0 }).collect();
+            product(crate::linalg::scale_columns(q.as_ref(), &weights).as_ref(), q.transpose())
         };
-        let (left, right) = (
-            inverse(&rescaling.d1_squared),
-            inverse(&rescaling.d2_squared),
-        );
+        let (left, right) = (inverse(&rescaling.d1_squared), inverse(&rescaling.d2_squared));
         w = product(product(left.as_ref(), w.as_ref()).as_ref(), right.as_ref());
     }
     let size = operator_norm(w.as_ref()).unwrap();
@@ -89,13 +81,7 @@ fn audit(map: &dyn LinearMap, b: &[f64], answer: &Recovery) {
 #[test]
 fn certifies_on_both_sides_of_the_transition() {
     for objective in [Objective::Flat, Objective::Nuclear] {
-        for (d1, d2, m) in [
-            (12, 12, 176),
-            (16, 10, 72),
-            (12, 15, 40),
-            (9, 9, 81),
-            (6, 5, 90),
-        ] {
+        for (d1, d2, m) in [(12, 12, 176), (16, 10, 72), (12, 15, 40), (9, 9, 81), (6, 5, 90)] {
             let (map, b, _) = sensing(d1, d2, 2, m, 1);
             let answer = Program::new(&map, &b, objective).solve().unwrap();
             assert_eq!(answer.status, Status::Certified, "{d1} x {d2}, m = {m}");
@@ -139,21 +125,10 @@ fn flat_and_nuclear_coincide_for_the_identity() {
 fn splitting_agrees_with_the_other_roads() {
     let (map, b, _) = completion(20, 24, 2, 0.35, 6);
     let reference = Program::new(&map, &b, Objective::Nuclear).solve().unwrap();
-    let problem = Equality {
-        map: &map,
-        b: &b,
-        norm_b: norm(&b),
-        tolerance: 1e-8,
-        par: Par::Seq,
-    };
+    let problem = Equality { map: &map, b: &b, norm_b: norm(&b), tolerance: 1e-8, par: Par::Seq };
     let mut incumbent = Incumbent::default();
-    let mut monitor = Monitor {
-        observer: None,
-        limit: 3000,
-        iterations: 0,
-        stop: None,
-        scale: 1.0,
-    };
+    let mut monitor =
+        Monitor { observer: None, limit: 3000, iterations: 0, stop: None, scale: 1.0 };
     large(&problem, &mut incumbent, &mut monitor).unwrap();
     assert!(incumbent.gap() <= 1e-8);
     approx::assert_relative_eq!(incumbent.upper(), reference.objective, max_relative = 3e-8);
@@ -188,9 +163,7 @@ fn repeated_measurements_change_nothing() {
     let twice = DenseMap::new(8, 7, data).unwrap();
     let b_twice: Vec<f64> = b.iter().chain(&b[..2]).copied().collect();
     let once = Program::new(&map, &b, Objective::Nuclear).solve().unwrap();
-    let answer = Program::new(&twice, &b_twice, Objective::Nuclear)
-        .solve()
-        .unwrap();
+    let answer = Program::new(&twice, &b_twice, Objective::Nuclear).solve().unwrap();
     assert_eq!(answer.status, Status::Certified);
     approx::assert_relative_eq!(answer.objective, once.objective, max_relative = 2e-8);
     audit(&twice, &b_twice, &answer);
@@ -200,22 +173,13 @@ fn repeated_measurements_change_nothing() {
 fn contradictions_are_reported_with_a_least_squares_fit() {
     // The same measurement with two answers.
     let map = DenseMap::new(1, 2, vec![1.0, 0.0, 1.0, 0.0]).unwrap();
-    let answer = Program::new(&map, &[1.0, 3.0], Objective::Nuclear)
-        .solve()
-        .unwrap();
+    let answer = Program::new(&map, &[1.0, 3.0], Objective::Nuclear).solve().unwrap();
     assert_eq!(answer.status, Status::Inconsistent);
     assert!((answer.matrix()[(0, 0)] - 2.0).abs() < 1e-12);
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|w| matches!(w, Warning::Residual(_)))
-    );
+    assert!(answer.warnings.iter().any(|w| matches!(w, Warning::Residual(_))));
     // More noisy measurements than entries.
     let (map, mut b, _) = sensing(4, 3, 1, 30, 8);
-    b.iter_mut()
-        .enumerate()
-        .for_each(|(i, b)| *b += 0.01 * (i as f64).sin());
+    b.iter_mut().enumerate().for_each(|(i, b)| *b += 0.01 * (i as f64).sin());
     let answer = Program::new(&map, &b, Objective::Flat).solve().unwrap();
     assert_eq!(answer.status, Status::Inconsistent);
     assert!(answer.feasibility > 1e-4 && answer.feasibility < 0.1);
@@ -247,9 +211,7 @@ fn tiny_and_extreme_problems() {
     assert_eq!(answer.warnings, [Warning::ZeroTargets]);
     // Measurements that are all zero see nothing.
     let blind = DenseMap::new(2, 2, vec![0.0; 8]).unwrap();
-    let answer = Program::new(&blind, &[1.0, 2.0], Objective::Flat)
-        .solve()
-        .unwrap();
+    let answer = Program::new(&blind, &[1.0, 2.0], Objective::Flat).solve().unwrap();
     assert_eq!(answer.status, Status::Inconsistent);
     assert_eq!(answer.unidentified_rows, [0, 1]);
 }
@@ -258,10 +220,7 @@ fn tiny_and_extreme_problems() {
 fn warm_starts_save_work_and_observers_stop_it() {
     let (map, b, _) = sensing(12, 12, 2, 120, 10);
     let cold = Program::new(&map, &b, Objective::Flat).solve().unwrap();
-    let warm = Program::new(&map, &b, Objective::Flat)
-        .warm_start(&cold)
-        .solve()
-        .unwrap();
+    let warm = Program::new(&map, &b, Objective::Flat).warm_start(&cold).solve().unwrap();
     assert_eq!(warm.status, Status::Certified);
     assert!(warm.iterations <= cold.iterations);
     let stopped = Program::new(&map, &b, Objective::Flat)
@@ -269,10 +228,7 @@ fn warm_starts_save_work_and_observers_stop_it() {
         .solve()
         .unwrap();
     assert_eq!(stopped.status, Status::Interrupted);
-    let limited = Program::new(&map, &b, Objective::Flat)
-        .max_iterations(1)
-        .solve()
-        .unwrap();
+    let limited = Program::new(&map, &b, Objective::Flat).max_iterations(1).solve().unwrap();
     assert_eq!(limited.status, Status::IterationLimit);
 }
 
@@ -280,57 +236,18 @@ fn warm_starts_save_work_and_observers_stop_it() {
 fn names_what_the_caller_got_wrong() {
     let (map, b, _) = sensing(3, 4, 1, 10, 11);
     let program = |b: &'static [f64]| Program::new(&map, b, Objective::Flat).solve();
-    assert!(matches!(
-        program(&[1.0]),
-        Err(Error::Shape {
-            what: "targets",
-            ..
-        })
-    ));
-    let poisoned: Vec<f64> = b
-        .iter()
-        .enumerate()
-        .map(|(i, b)| if i == 3 { f64::NAN } else { *b })
-        .collect();
-    let error = Program::new(&map, &poisoned, Objective::Flat)
-        .solve()
-        .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::NotFinite {
-            what: "targets",
-            index: 3,
-            ..
-        }
-    ));
+    assert!(matches!(program(&[1.0]), Err(Error::Shape { what: "targets", .. })));
+    let poisoned: Vec<f64> =
+        b.iter().enumerate().map(|(i, b)| if i == 3 { f64::NAN } else { *b }).collect();
+    let error = Program::new(&map, &poisoned, Objective::Flat).solve().unwrap_err();
+    assert!(matches!(error, Error::NotFinite { what: "targets", index: 3, .. }));
     for tolerance in [0.0, 1.0, -1.0, f64::NAN] {
-        let error = Program::new(&map, &b, Objective::Flat)
-            .tolerance(tolerance)
-            .solve();
-        assert!(matches!(
-            error,
-            Err(Error::Parameter {
-                name: "the tolerance",
-                ..
-            })
-        ));
+        let error = Program::new(&map, &b, Objective::Flat).tolerance(tolerance).solve();
+        assert!(matches!(error, Err(Error::Parameter { name: "the tolerance", .. })));
     }
-    assert!(
-        Program::new(&map, &b, Objective::Flat)
-            .rank(0)
-            .solve()
-            .is_err()
-    );
-    assert!(
-        Program::new(&map, &b, Objective::Flat)
-            .threads(0)
-            .solve()
-            .is_err()
-    );
+    assert!(Program::new(&map, &b, Objective::Flat).rank(0).solve().is_err());
+    assert!(Program::new(&map, &b, Objective::Flat).threads(0).solve().is_err());
     // A rank hint beyond the matrix is only a hint.
-    let answer = Program::new(&map, &b, Objective::Flat)
-        .rank(50)
-        .solve()
-        .unwrap();
+    let answer = Program::new(&map, &b, Objective::Flat).rank(50).solve().unwrap();
     assert_eq!(answer.status, Status::Certified);
 }

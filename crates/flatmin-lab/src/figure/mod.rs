@@ -42,9 +42,7 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
     for line in table.lines() {
         let joins = |family: &Vec<Line>| {
             !matches!(line.axis, Axis::Exponent { .. })
-                && family
-                    .first()
-                    .is_some_and(|l| (l.axis, l.rank) == (line.axis, line.rank))
+                && family.first().is_some_and(|l| (l.axis, l.rank) == (line.axis, line.rank))
         };
         match families.iter_mut().find(|family| joins(family)) {
             Some(family) => family.push(line),
@@ -65,15 +63,9 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
             Axis::Measurements => (format!("-m-rank{}", line.rank), phase::draw(&table, family)),
             Axis::Probability => (format!("-p-rank{}", line.rank), phase::draw(&table, family)),
         };
-        let name = if several {
-            format!("{experiment}{suffix}")
-        } else {
-            experiment.to_owned()
-        };
-        let (svg, alt) = picture.map_err(|message| Error::Figure {
-            figure: name.clone(),
-            message,
-        })?;
+        let name = if several { format!("{experiment}{suffix}") } else { experiment.to_owned() };
+        let (svg, alt) =
+            picture.map_err(|message| Error::Figure { figure: name.clone(), message })?;
         let svg = described(&svg, &alt);
         figures.push(Figure { name, alt, svg });
     }
@@ -91,18 +83,14 @@ fn name(objective: Objective) -> &'static str {
 /// The picture with a description that screen readers find.
 fn described(svg: &str, alt: &str) -> String {
     // Cells that touch must not show a seam.
-    svg.replace("<rect ", "<rect shape-rendering=\"crispEdges\" ")
-        .replacen(
-            "<svg ",
-            &format!("<svg role=\"img\" aria-label=\"{}\" ", escape(alt)),
-            1,
-        )
+    svg.replace("<rect ", "<rect shape-rendering=\"crispEdges\" ").replacen(
+        "<svg ",
+        &format!("<svg role=\"img\" aria-label=\"{}\" ", escape(alt)),
+        1,
+    )
 }
 
 /// Text for HTML and SVG, also inside quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -48,18 +48,13 @@ pub(super) fn text(
     colour: RGBColor,
     (h, v): (HPos, VPos),
 ) -> Result<(), Failed> {
-    let style = ("sans-serif", size)
-        .into_font()
-        .color(&colour)
-        .pos(Pos::new(h, v));
+    let style = ("sans-serif", size).into_font().color(&colour).pos(Pos::new(h, v));
     put(page, &Text::new(content.to_owned(), at, style))
 }
 
 /// Writes text that runs upwards, centred at a place of the page.
 pub(super) fn upward(page: &Page<'_>, content: &str, at: (i32, i32)) -> Result<(), Failed> {
-    let font = ("sans-serif", TEXT)
-        .into_font()
-        .transform(FontTransform::Rotate270);
+    let font = ("sans-serif", TEXT).into_font().transform(FontTransform::Rotate270);
     let style = font.color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
     put(page, &Text::new(content.to_owned(), at, style))
 }
@@ -102,46 +97,22 @@ impl Panel {
         (y_ticks, y_name): (&[(f64, String)], &str),
     ) -> Result<(), Failed> {
         let (bottom, right) = (self.top + self.height, self.left + self.width);
-        let frame = Rectangle::new(
-            [(self.left, self.top), (right, bottom)],
-            INK.stroke_width(2),
-        );
+        let frame = Rectangle::new([(self.left, self.top), (right, bottom)], INK.stroke_width(2));
         put(page, &frame)?;
         for (x, label) in x_ticks {
             let (px, _) = self.at(*x, self.y.0);
             let tick = vec![(px, bottom), (px, bottom + 7)];
             put(page, &PathElement::new(tick, INK.stroke_width(2)))?;
-            text(
-                page,
-                label,
-                (px, bottom + 12),
-                TEXT,
-                INK,
-                (HPos::Center, VPos::Top),
-            )?;
+            text(page, label, (px, bottom + 12), TEXT, INK, (HPos::Center, VPos::Top))?;
         }
         for (y, label) in y_ticks {
             let (_, py) = self.at(self.x.0, *y);
             let tick = vec![(self.left - 7, py), (self.left, py)];
             put(page, &PathElement::new(tick, INK.stroke_width(2)))?;
-            text(
-                page,
-                label,
-                (self.left - 13, py),
-                TEXT,
-                INK,
-                (HPos::Right, VPos::Center),
-            )?;
+            text(page, label, (self.left - 13, py), TEXT, INK, (HPos::Right, VPos::Center))?;
         }
         let middle = self.left + self.width / 2;
-        text(
-            page,
-            x_name,
-            (middle, bottom + 46),
-            TEXT,
-            INK,
-            (HPos::Center, VPos::Top),
-        )?;
+        text(page, x_name, (middle, bottom + 46), TEXT, INK, (HPos::Center, VPos::Top))?;
         if !y_name.is_empty() {
             upward(page, y_name, (self.left - 88, self.top + self.height / 2))?;
         }

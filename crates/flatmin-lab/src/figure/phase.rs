@@ -21,10 +21,8 @@ pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String)
     let Some(&first) = lines.first() else {
         return Err("there is no line".to_owned());
     };
-    let mut objectives: Vec<Objective> = lines
-        .iter()
-        .flat_map(|&line| table.objectives(line))
-        .collect();
+    let mut objectives: Vec<Objective> =
+        lines.iter().flat_map(|&line| table.objectives(line)).collect();
     objectives.sort_by_key(|&o| o == Objective::Nuclear);
     objectives.dedup();
     let panels = objectives.len() as i32;
@@ -45,16 +43,9 @@ pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String)
             right = panel.left + panel.width;
             map(root, &panel, table, lines, objective)?;
             curves(root, &panel, table, lines, objective)?;
-            let x_ticks: Vec<_> = lines
-                .iter()
-                .enumerate()
-                .map(|(k, &line)| (k as f64, size_label(line)))
-                .collect();
-            let y_ticks = if k == 0 {
-                y_ticks(first.axis, &levels)
-            } else {
-                Vec::new()
-            };
+            let x_ticks: Vec<_> =
+                lines.iter().enumerate().map(|(k, &line)| (k as f64, size_label(line))).collect();
+            let y_ticks = if k == 0 { y_ticks(first.axis, &levels) } else { Vec::new() };
             let y_name = match (k, first.axis) {
                 (0, Axis::Measurements) => "measurements m",
                 (0, _) => "sampling probability p",
@@ -97,16 +88,10 @@ fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
 /// The extent of a level's cell: half way to its neighbours, as far outside as inside.
 fn extent(levels: &[f64], level: f64) -> (f64, f64) {
     let k = levels.iter().position(|&l| l == level).unwrap_or(0);
-    let below = k
-        .checked_sub(1)
-        .and_then(|j| levels.get(j))
-        .map(|l| 0.5 * (level - l));
+    let below = k.checked_sub(1).and_then(|j| levels.get(j)).map(|l| 0.5 * (level - l));
     let above = levels.get(k + 1).map(|l| 0.5 * (l - level));
     let alone = if level > 0.0 { 0.5 * level } else { 0.5 };
-    let (down, up) = (
-        below.or(above).unwrap_or(alone),
-        above.or(below).unwrap_or(alone),
-    );
+    let (down, up) = (below.or(above).unwrap_or(alone), above.or(below).unwrap_or(alone));
     (level - down, level + up)
 }
 
@@ -127,14 +112,7 @@ fn y_ticks(axis: Axis, levels: &[f64]) -> Vec<(f64, String)> {
     // Of the ways to thin them out, the one with the shortest labels: round numbers.
     (0..stride)
         .rev()
-        .map(|from| {
-            levels
-                .iter()
-                .skip(from)
-                .step_by(stride)
-                .map(|&l| (l, label(l)))
-                .collect()
-        })
+        .map(|from| levels.iter().skip(from).step_by(stride).map(|&l| (l, label(l))).collect())
         .min_by_key(|ticks: &Vec<(f64, String)>| ticks.iter().map(|t| t.1.len()).sum::<usize>())
         .unwrap_or_default()
 }
@@ -160,15 +138,9 @@ fn map(
     lines: &[Line],
     objective: Objective,
 ) -> Result<(), Failed> {
-    let ground = [
-        panel.at(panel.x.0, panel.y.0),
-        panel.at(panel.x.1, panel.y.1),
-    ];
+    let ground = [panel.at(panel.x.0, panel.y.0), panel.at(panel.x.1, panel.y.1)];
     // Where no cell was measured: neither black nor white.
-    put(
-        root,
-        &Rectangle::new(ground, RGBColor(0xf3, 0xea, 0xdc).filled()),
-    )?;
+    put(root, &Rectangle::new(ground, RGBColor(0xf3, 0xea, 0xdc).filled()))?;
     for (k, &line) in lines.iter().enumerate() {
         let groups = table.groups(line, objective);
         let own: Vec<f64> = groups.iter().map(|group| group.level).collect();
@@ -176,14 +148,8 @@ fn map(
             let (low, high) = extent(&own, group.level);
             let clamp = |y: f64| y.clamp(panel.y.0, panel.y.1);
             let x = k as f64;
-            let corners = [
-                panel.at(x - 0.5, clamp(low)),
-                panel.at(x + 0.5, clamp(high)),
-            ];
-            put(
-                root,
-                &Rectangle::new(corners, grey(group.point().frequency()).filled()),
-            )?;
+            let corners = [panel.at(x - 0.5, clamp(low)), panel.at(x + 0.5, clamp(high))];
+            put(root, &Rectangle::new(corners, grey(group.point().frequency()).filled()))?;
         }
     }
     Ok(())
@@ -199,10 +165,7 @@ fn cased(root: &Page<'_>, part: Vec<(i32, i32)>, colour: RGBColor) -> Result<(),
 fn dotted(root: &Page<'_>, part: &[(i32, i32)], colour: RGBColor) -> Result<(), Failed> {
     let mut left = 0.0;
     for pair in part.windows(2) {
-        let (dx, dy) = (
-            f64::from(pair[1].0 - pair[0].0),
-            f64::from(pair[1].1 - pair[0].1),
-        );
+        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
         let length = dx.hypot(dy);
         while left < length {
             let t = left / length;
@@ -232,19 +195,13 @@ fn curves(
 ) -> Result<(), Failed> {
     let dof = along(lines, |rows, cols, rank, axis| {
         let dof = degrees_of_freedom(rows, cols, rank) as f64;
-        if axis == Axis::Measurements {
-            dof
-        } else {
-            dof / (rows as f64 * cols as f64)
-        }
+        if axis == Axis::Measurements { dof } else { dof / (rows as f64 * cols as f64) }
     });
     for part in panel.clipped(&dof) {
         dotted(root, &part, SKY)?;
     }
     if lines.iter().all(|line| line.axis == Axis::Measurements) {
-        let dimension = along(lines, |rows, cols, rank, _| {
-            statistical_dimension(rows, cols, rank)
-        });
+        let dimension = along(lines, |rows, cols, rank, _| statistical_dimension(rows, cols, rank));
         for part in panel.clipped(&dimension) {
             cased(root, part, BLUE)?;
         }
@@ -267,12 +224,7 @@ fn along(lines: &[Line], f: impl Fn(usize, usize, usize, Axis) -> f64) -> Vec<(f
             let t = s as f64 / steps as f64;
             let between =
                 |a: usize, b: usize| (a as f64 + t * (b as f64 - a as f64)).round() as usize;
-            let value = f(
-                between(a.rows, b.rows),
-                between(a.cols, b.cols),
-                a.rank,
-                a.axis,
-            );
+            let value = f(between(a.rows, b.rows), between(a.cols, b.cols), a.rank, a.axis);
             points.push((k as f64 + t, value));
         }
     }
@@ -293,40 +245,18 @@ fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     }
     let frame = [(left, TOP), (left + 26, TOP + PANEL.1)];
     put(root, &Rectangle::new(frame, INK.stroke_width(2)))?;
-    for (label, y) in [
-        ("0", TOP + PANEL.1),
-        ("\u{bd}", TOP + PANEL.1 / 2),
-        ("1", TOP),
-    ] {
-        text(
-            root,
-            label,
-            (left + 36, y),
-            TEXT,
-            INK,
-            (HPos::Left, VPos::Center),
-        )?;
+    for (label, y) in [("0", TOP + PANEL.1), ("\u{bd}", TOP + PANEL.1 / 2), ("1", TOP)] {
+        text(root, label, (left + 36, y), TEXT, INK, (HPos::Left, VPos::Center))?;
     }
-    upward(
-        root,
-        "fraction of trials recovered",
-        (left + 84, TOP + PANEL.1 / 2),
-    )
+    upward(root, "fraction of trials recovered", (left + 84, TOP + PANEL.1 / 2))
 }
 
 fn legend(root: &Page<'_>, axis: Axis, centre: i32, y: i32) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let label = |content: &str, x: i32| text(root, content, (x, y), TEXT, INK, anchor);
-    let mut x = if axis == Axis::Measurements {
-        centre - 480
-    } else {
-        centre - 275
-    };
+    let mut x = if axis == Axis::Measurements { centre - 480 } else { centre - 275 };
     if axis == Axis::Measurements {
-        put(
-            root,
-            &PathElement::new(vec![(x, y), (x + 44, y)], BLUE.stroke_width(5)),
-        )?;
+        put(root, &PathElement::new(vec![(x, y), (x + 44, y)], BLUE.stroke_width(5)))?;
         label("statistical dimension (theory, NUC)", x + 56)?;
         x += 450;
     }
@@ -358,19 +288,11 @@ fn describe(table: &Table<'_>, lines: &[Line], objectives: &[Objective]) -> Stri
             .iter()
             .filter_map(|&line| {
                 let half = table.transition(line, objective)?.half;
-                Some(format!(
-                    "{} at {}",
-                    crate::claims::level(line.axis, half),
-                    size_label(line)
-                ))
+                Some(format!("{} at {}", crate::claims::level(line.axis, half), size_label(line)))
             })
             .collect();
         if !found.is_empty() {
-            alt.push_str(&format!(
-                " Half of {} recover: {}.",
-                name(objective),
-                found.join(", ")
-            ));
+            alt.push_str(&format!(" Half of {} recover: {}.", name(objective), found.join(", ")));
         }
     }
     alt

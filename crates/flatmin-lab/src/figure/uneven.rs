@@ -20,10 +20,8 @@ const SMALLEST: f64 = 1e-16;
 pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Failed> {
     let objectives = table.objectives(line);
     let groups = |o: Objective| table.groups(line, o);
-    let mut exponents: Vec<f64> = objectives
-        .iter()
-        .flat_map(|&o| groups(o).iter().map(|g| g.level))
-        .collect();
+    let mut exponents: Vec<f64> =
+        objectives.iter().flat_map(|&o| groups(o).iter().map(|g| g.level)).collect();
     exponents.sort_by(f64::total_cmp);
     exponents.dedup();
     let (Some(&low), Some(&high)) = (exponents.first(), exponents.last()) else {
@@ -31,11 +29,7 @@ pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Fa
     };
     let margin = if high > low { 0.06 * (high - low) } else { 0.5 };
     let stride = exponents.len().div_ceil(8).max(1);
-    let x_ticks: Vec<_> = exponents
-        .iter()
-        .step_by(stride)
-        .map(|&x| (x, x.to_string()))
-        .collect();
+    let x_ticks: Vec<_> = exponents.iter().step_by(stride).map(|&x| (x, x.to_string())).collect();
     let x_name = "exponent of the sampling weights";
     let left = Panel {
         left: LEFT,
@@ -46,25 +40,16 @@ pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Fa
         y: (-0.03, 1.03),
     };
     let (bottom, top) = decades(&objectives, groups);
-    let right = Panel {
-        left: LEFT + PANEL.0 + BETWEEN,
-        y: (f64::from(bottom), f64::from(top)),
-        ..left
-    };
+    let right =
+        Panel { left: LEFT + PANEL.0 + BETWEEN, y: (f64::from(bottom), f64::from(top)), ..left };
     let size = (right.left + PANEL.0 + 40, TOP + PANEL.1 + 100);
     let svg = page((size.0.unsigned_abs(), size.1.unsigned_abs()), |root| {
-        let ticks: Vec<_> = [0.0, 0.25, 0.5, 0.75, 1.0]
-            .map(|y| (y, y.to_string()))
-            .into();
+        let ticks: Vec<_> = [0.0, 0.25, 0.5, 0.75, 1.0].map(|y| (y, y.to_string())).into();
         left.grid(root, &ticks)?;
         for &o in &objectives {
             frequencies(root, &left, groups(o), o, objectives.len())?;
         }
-        left.axes(
-            root,
-            (&x_ticks, x_name),
-            (&ticks, "fraction of trials recovered"),
-        )?;
+        left.axes(root, (&x_ticks, x_name), (&ticks, "fraction of trials recovered"))?;
         left.title(root, "Recovery")?;
 
         let step = usize::try_from((top - bottom) / 8 + 1).unwrap_or(1);
@@ -100,11 +85,7 @@ fn decades<'t>(
         for group in groups(o) {
             low = log10(group.error_quantile(0.25)).min(low);
             let quartile = group.error_quantile(0.75);
-            high = if quartile.is_finite() {
-                log10(quartile).max(high)
-            } else {
-                high
-            };
+            high = if quartile.is_finite() { log10(quartile).max(high) } else { high };
         }
     }
     (low.floor() as i32, high.ceil() as i32)
@@ -117,11 +98,7 @@ fn log10(error: f64) -> f64 {
 fn superscript(exponent: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let digit = |c: char| c.to_digit(10).and_then(|d| DIGITS.get(d as usize).copied());
-    exponent
-        .to_string()
-        .chars()
-        .map(|c| digit(c).unwrap_or('⁻'))
-        .collect()
+    exponent.to_string().chars().map(|c| digit(c).unwrap_or('⁻')).collect()
 }
 
 fn colour(objective: Objective) -> RGBColor {
@@ -148,14 +125,8 @@ fn marker(root: &Page<'_>, (x, y): (i32, i32), objective: Objective) -> Result<(
             put(root, &Circle::new((x, y), 8, fill))
         }
         Objective::Nuclear => {
-            put(
-                root,
-                &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()),
-            )?;
-            put(
-                root,
-                &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill),
-            )
+            put(root, &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()))?;
+            put(root, &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill))
         }
     }
 }
@@ -170,12 +141,8 @@ fn placed(panel: &Panel, dx: i32) -> impl Fn(f64, f64) -> (i32, i32) + '_ {
 
 /// A curve with markers, over bars drawn by the caller.
 fn curve(root: &Page<'_>, path: Vec<(i32, i32)>, objective: Objective) -> Result<(), Failed> {
-    put(
-        root,
-        &PathElement::new(path.clone(), colour(objective).stroke_width(3)),
-    )?;
-    path.into_iter()
-        .try_for_each(|p| marker(root, p, objective))
+    put(root, &PathElement::new(path.clone(), colour(objective).stroke_width(3)))?;
+    path.into_iter().try_for_each(|p| marker(root, p, objective))
 }
 
 fn frequencies(
@@ -196,10 +163,7 @@ fn frequencies(
             put(root, &PathElement::new(vec![(x - 6, y), (x + 6, y)], style))?;
         }
     }
-    let path = groups
-        .iter()
-        .map(|group| at(group.level, group.point().frequency()))
-        .collect();
+    let path = groups.iter().map(|group| at(group.level, group.point().frequency())).collect();
     curve(root, path, objective)
 }
 
@@ -229,10 +193,7 @@ fn errors(
     for group in groups {
         let quantile = |q| at(group.level, log10(group.error_quantile(q)));
         let bar = vec![quantile(0.25), quantile(0.75)];
-        put(
-            root,
-            &PathElement::new(bar, colour.mix(0.25).stroke_width(12)),
-        )?;
+        put(root, &PathElement::new(bar, colour.mix(0.25).stroke_width(12)))?;
         for error in group.records.iter().filter_map(|r| r.error) {
             let dot = at(group.level, log10(error));
             put(root, &Circle::new(dot, 4, colour.mix(0.45).filled()))?;
@@ -270,14 +231,7 @@ fn legend(root: &Page<'_>, objectives: &[Objective], centre: i32) -> Result<(), 
         let dash = vec![(x + 16 * k, 36), (x + 16 * k + 9, 36)];
         put(root, &PathElement::new(dash, GREY.stroke_width(2)))?;
     }
-    text(
-        root,
-        "recovered below 10\u{207b}\u{2076}",
-        (x + 68, 36),
-        TEXT,
-        INK,
-        anchor,
-    )
+    text(root, "recovered below 10\u{207b}\u{2076}", (x + 68, 36), TEXT, INK, anchor)
 }
 
 fn describe<'t>(
@@ -295,10 +249,8 @@ fn describe<'t>(
         line.rows, line.cols, line.rank
     );
     for &o in objectives {
-        let parts: Vec<String> = groups(o)
-            .iter()
-            .map(|g| format!("{} at {}", g.point().frequency(), g.level))
-            .collect();
+        let parts: Vec<String> =
+            groups(o).iter().map(|g| format!("{} at {}", g.point().frequency(), g.level)).collect();
         alt.push_str(&format!(" {} recovers: {}.", name(o), parts.join(", ")));
     }
     alt

@@ -58,10 +58,7 @@ fn every_real_dtype_is_read() {
     ];
     for bytes in cases {
         let array = read(&bytes[..]).unwrap();
-        assert_eq!(
-            (array.shape, array.values),
-            (vec![3], vec![1.0, 0.0, 100.0])
-        );
+        assert_eq!((array.shape, array.values), (vec![3], vec![1.0, 0.0, 100.0]));
     }
     let flags = foreign(None, C, &shape, [true, false, true]);
     assert_eq!(read(&flags[..]).unwrap().values, [1.0, 0.0, 1.0]);
@@ -104,10 +101,7 @@ fn every_cut_of_a_file_is_an_error() {
         match end {
             0 => assert!(matches!(fault, Fault::Magic)),
             1..128 => assert!(matches!(fault, Fault::TruncatedHeader), "{end}: {fault}"),
-            _ => assert!(
-                matches!(fault, Fault::Truncated { expected: 32, .. }),
-                "{end}"
-            ),
+            _ => assert!(matches!(fault, Fault::Truncated { expected: 32, .. }), "{end}"),
         }
     }
     let longer = [whole, vec![0]].concat();
@@ -120,18 +114,9 @@ fn claims_are_not_believed() {
         let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
         read(&file(&header, &[0; 16])[..]).unwrap_err()
     };
-    assert!(matches!(
-        claim("(1000000000000, 1000)"),
-        Fault::Truncated { got: 16, .. }
-    ));
-    assert!(matches!(
-        claim("(4294967296, 4294967296)"),
-        Fault::Huge { .. }
-    ));
-    assert!(matches!(
-        claim("(18446744073709551616,)"),
-        Fault::Header { .. }
-    ));
+    assert!(matches!(claim("(1000000000000, 1000)"), Fault::Truncated { got: 16, .. }));
+    assert!(matches!(claim("(4294967296, 4294967296)"), Fault::Huge { .. }));
+    assert!(matches!(claim("(18446744073709551616,)"), Fault::Header { .. }));
     assert!(matches!(claim("(-1,)"), Fault::Header { .. }));
     assert!(matches!(claim("(2"), Fault::Header { .. }));
     assert!(matches!(claim("2"), Fault::Header { .. }));
@@ -147,13 +132,7 @@ fn other_elements_are_named() {
         assert!(fault.to_string().contains(descr), "{fault}");
     }
     let record = "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (1,), }";
-    assert!(matches!(
-        read(&file(record, &[0; 8])[..]),
-        Err(Fault::Dtype { .. })
-    ));
+    assert!(matches!(read(&file(record, &[0; 8])[..]), Err(Fault::Dtype { .. })));
     let version = [&b"\x93NUMPY\x04\x00"[..], &[0; 8]].concat();
-    assert!(matches!(
-        read(&version[..]),
-        Err(Fault::Version { major: 4, .. })
-    ));
+    assert!(matches!(read(&version[..]), Err(Fault::Version { major: 4, .. })));
 }
