@@ -34,8 +34,12 @@ const TO_BOUNDARY: f64 = 0.98;
 /// Relative residual at which a step's linear system counts as solved.
 const SOLVED: f64 = 1e-15;
 
-/// Refinements without progress after which a system counts as solved as well as it can be.
-const PATIENCE: usize = 6;
+/// Refinements without progress after which a system counts as solved as well as it can be: few
+/// while the gap is wide, more near the solution, where systems are ill-conditioned.
+const PATIENCE: (usize, usize) = (2, 20);
+
+/// Gap below which refinement is patient.
+const NEAR: f64 = 1e-4;
 
 /// Runs the method from the feasible point `z0` (with `kernel` the Cholesky factor of `B B*`).
 pub(super) fn interior_point(
@@ -87,15 +91,15 @@ pub(super) fn interior_point(
             Some(w.as_ref().submatrix(0, d1, d1, d2)),
             schur.as_mut(),
         );
-        let Some(system) = regularised_cholesky(&schur, problem) else {
-            break;
-        };
+        let Some(factor) = regularised_cholesky(&schur, problem) else { break };
+        let patience = if gap > NEAR { PATIENCE.0 } else { PATIENCE.1 };
+        let system = System { problem, scaling: &scaling, w: &w, factor, patience };
         let d = &scaling.d;
         let mu = d.iter().map(|d| d * d).sum::<f64>() / n as f64;
 
         // Predictor: straight at the boundary.
         let predictor = Mat::from_fn(n, n, |i, j| if i == j { -d[i] } else { 0.0 });
-        let (_, dp, ds) = direction(problem, &scaling, &system, &w, &z, &predictor, d1);
+        let (_, dp, ds) = system.direction(&z, &predictor);
         let (reach_p, reach_s) = (scaling.reach(&dp)?, scaling.reach(&ds)?);
         let ahead = remaining(d, &dp, &ds, reach_p.min(1.0), reach_s.min(1.0)) / n as f64;
         let centring = (ahead / mu).clamp(0.0, 1.0).powi(3);
@@ -106,7 +110,7 @@ pub(super) fn interior_point(
             let second = (cross[(i, j)] + cross[(j, i)]) / (d[i] + d[j]);
             if i == j { centring * mu / d[i] - d[i] - second } else { -second }
         });
-        let (dy, dp, ds) = direction(problem, &scaling, &system, &w, &z, &corrector, d1);
+        let (dy, dp, ds) = system.direction(&z, &corrector);
         let step_p = (TO_BOUNDARY * scaling.reach(&dp)?).min(1.0);
         let step_s = (TO_BOUNDARY * scaling.reach(&ds)?).min(1.0);
         let lifted =
@@ -222,71 +226,78 @@ fn remaining(d: &[f64], dp: &Mat<f64>, ds: &Mat<f64>, a: f64, b: f64) -> f64 {
     diagonal + a * b * linalg::inner(dp.as_ref(), ds.as_ref())
 }
 
-/// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables, `B(dZ) = b - B(Z)` and
-/// `dS` the image of `dy`; `dP` and `dS` are returned scaled.
-fn direction(
-    problem: &Equality<'_>,
-    scaling: &Scaling,
-    system: &Cholesky,
-    w: &Mat<f64>,
-    z: &Mat<f64>,
-    target: &Mat<f64>,
-    d1: usize,
-) -> (Vec<f64>, Mat<f64>, Mat<f64>) {
-    let g = &scaling.g;
-    let n = g.nrows();
-    let d2 = n - d1;
-    let lifted = product(product(g.as_ref(), target.as_ref()).as_ref(), g.transpose());
-    // B(Z + lifted_12 + (W dS W)_12) = b, where (W dS W)_12 = W11 B*(dy) W22 + W12 B*(dy)^T W12.
-    let goal = combine(z, 1.0, &lifted.as_ref().submatrix(0, d1, d1, d2).to_owned());
-    let mut dy: Vec<f64> = residual(problem, goal.as_ref()).iter().map(|r| -r).collect();
-    let rhs = dy.clone();
-    system.solve_vector(&mut dy);
-    // Refinement against the operator itself: the system grows ill-conditioned near the solution.
-    let (w11, w22) = (w.as_ref().submatrix(0, 0, d1, d1), w.as_ref().submatrix(d1, d1, d2, d2));
-    let w12 = w.as_ref().submatrix(0, d1, d1, d2);
-    let image = |y: &[f64]| {
-        let back = problem.map.adjoint_matrix(y);
+/// The linear system of a step: its operator, its factored form, and how hard to refine.
+struct System<'a> {
+    problem: &'a Equality<'a>,
+    scaling: &'a Scaling,
+    /// `W = G G^T`.
+    w: &'a Mat<f64>,
+    factor: Cholesky,
+    patience: usize,
+}
+
+impl System<'_> {
+    /// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables, `B(dZ) = b - B(Z)`
+    /// and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
+    fn direction(&self, z: &Mat<f64>, target: &Mat<f64>) -> (Vec<f64>, Mat<f64>, Mat<f64>) {
+        let (d1, d2) = z.shape();
+        let g = &self.scaling.g;
+        let lifted = product(product(g.as_ref(), target.as_ref()).as_ref(), g.transpose());
+        // B(Z + lifted_12 + (W dS W)_12) = b, and (W dS W)_12 = W11 B*(dy) W22 + W12 B*(dy)^T W12.
+        let goal = combine(z, 1.0, &lifted.as_ref().submatrix(0, d1, d1, d2).to_owned());
+        let rhs: Vec<f64> = residual(self.problem, goal.as_ref()).iter().map(|r| -r).collect();
+        let dy = self.solve(&rhs, d1);
+        let back = self.problem.map.adjoint_matrix(&dy);
+        let mut ds = Mat::zeros(d1 + d2, d1 + d2);
+        set_block(&mut ds, &Mat::from_fn(d1, d2, |i, j| -back[(i, j)]));
+        let ds = product(product(g.transpose(), ds.as_ref()).as_ref(), g.as_ref());
+        let dp = combine(target, -1.0, &ds);
+        (dy, dp, ds)
+    }
+
+    /// `y -> B(W11 B*(y) W22 + W12 B*(y)^T W12)`.
+    fn apply(&self, y: &[f64], d1: usize) -> Vec<f64> {
+        let d2 = self.w.nrows() - d1;
+        let w = self.w.as_ref();
+        let (w11, w22) = (w.submatrix(0, 0, d1, d1), w.submatrix(d1, d1, d2, d2));
+        let w12 = w.submatrix(0, d1, d1, d2);
+        let back = self.problem.map.adjoint_matrix(y);
         let mut image = product(product(w11, back.as_ref()).as_ref(), w22);
         image += product(product(w12, back.transpose()).as_ref(), w12);
         let mut out = vec![0.0; y.len()];
-        problem.map.apply(image.as_ref(), &mut out);
+        self.problem.map.apply(image.as_ref(), &mut out);
         out
-    };
-    refine(&rhs, &mut dy, system, image);
-    let back = problem.map.adjoint_matrix(&dy);
-    let mut ds = Mat::zeros(n, n);
-    set_block(&mut ds, &Mat::from_fn(d1, d2, |i, j| -back[(i, j)]));
-    let ds = product(product(g.transpose(), ds.as_ref()).as_ref(), g.as_ref());
-    let dp = combine(target, -1.0, &ds);
-    (dy, dp, ds)
-}
+    }
 
-/// Conjugate gradients on the operator itself, preconditioned by the factored system, from the
-/// factored system's own answer.
-fn refine(rhs: &[f64], x: &mut [f64], system: &Cholesky, image: impl Fn(&[f64]) -> Vec<f64>) {
-    let mut r: Vec<f64> = rhs.iter().zip(image(x)).map(|(b, i)| b - i).collect();
-    let mut s = r.clone();
-    system.solve_vector(&mut s);
-    let mut p = s.clone();
-    let mut rho = dot(&r, &s);
-    let enough = SOLVED * norm(rhs);
-    let mut least = norm(&r);
-    let mut since = 0;
-    // Residuals of conjugate gradients may rise for a while; rounding has won when they stay up.
-    while least > enough && rho > 0.0 && since < PATIENCE {
-        let q = image(&p);
-        let step = rho / dot(&p, &q);
-        x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
-        r.iter_mut().zip(&q).for_each(|(r, q)| *r -= step * q);
-        s.copy_from_slice(&r);
-        system.solve_vector(&mut s);
-        let next = dot(&r, &s);
-        p.iter_mut().zip(&s).for_each(|(p, s)| *p = s + next / rho * *p);
-        rho = next;
-        let size = norm(&r);
-        since = if size < 0.9 * least { 0 } else { since + 1 };
-        least = least.min(size);
+    /// Conjugate gradients on the operator itself, preconditioned by the factored system, from the
+    /// factored system's own answer.
+    fn solve(&self, rhs: &[f64], d1: usize) -> Vec<f64> {
+        let mut x = rhs.to_vec();
+        self.factor.solve_vector(&mut x);
+        let mut r: Vec<f64> = rhs.iter().zip(self.apply(&x, d1)).map(|(b, i)| b - i).collect();
+        let mut s = r.clone();
+        self.factor.solve_vector(&mut s);
+        let mut p = s.clone();
+        let mut rho = dot(&r, &s);
+        let enough = SOLVED * norm(rhs);
+        let mut least = norm(&r);
+        let mut since = 0;
+        // Residuals of conjugate gradients may rise for a while; rounding has won when they stay up.
+        while least > enough && rho > 0.0 && since < self.patience {
+            let q = self.apply(&p, d1);
+            let step = rho / dot(&p, &q);
+            x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
+            r.iter_mut().zip(&q).for_each(|(r, q)| *r -= step * q);
+            s.copy_from_slice(&r);
+            self.factor.solve_vector(&mut s);
+            let next = dot(&r, &s);
+            p.iter_mut().zip(&s).for_each(|(p, s)| *p = s + next / rho * *p);
+            rho = next;
+            let size = norm(&r);
+            since = if size < 0.9 * least { 0 } else { since + 1 };
+            least = least.min(size);
+        }
+        x
     }
 }
 
