@@ -348,7 +348,8 @@ impl Figure {
     fn finish(self) -> String {
         let (width, height) = (left(4), self.top);
         format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
+            r##"<svg xmlns="http://www.w3.org/2000/svg"
+ width="{width}" height="{height}" viewBox="0 0 {width} {height}">
 <style>
 text{{font:14px sans-serif}} .title{{font-size:20px}}
 .frame{{fill:none;stroke:#f5a03c;stroke-width:2}}
