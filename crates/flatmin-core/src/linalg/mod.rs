@@ -97,6 +97,15 @@ pub fn scale_columns(a: MatRef<'_, f64>, s: &[f64]) -> Mat<f64> {
     out
 }
 
+/// The rows of a matrix, one after the other.
+pub fn row_major(a: MatRef<'_, f64>) -> Vec<f64> {
+    let mut flat = Vec::with_capacity(a.nrows() * a.ncols());
+    for i in 0..a.nrows() {
+        flat.extend(a.row(i).iter());
+    }
+    flat
+}
+
 /// Largest absolute entry; 0 for an empty slice.
 pub fn max_abs(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |m, v| v.abs().max(m))

@@ -123,15 +123,6 @@ impl DenseMap {
         self.dims.rows * self.dims.cols
     }
 
-    /// Row-major copy of a column-major matrix: the order in which measurements are stored.
-    fn row_major(&self, x: MatRef<'_, f64>) -> Vec<f64> {
-        let mut flat = Vec::with_capacity(x.nrows() * x.ncols());
-        for i in 0..x.nrows() {
-            flat.extend(x.row(i).iter());
-        }
-        flat
-    }
-
     /// The whole array as a column-major `d1 d2 x m` matrix, one measurement a column.
     fn columns(&self) -> MatRef<'_, f64> {
         MatRef::from_column_major_slice(&self.data, self.size(), self.dims.measurements)
@@ -153,7 +144,7 @@ impl LinearMap for DenseMap {
     }
 
     fn apply(&self, x: MatRef<'_, f64>, out: &mut [f64]) {
-        let flat = self.row_major(x);
+        let flat = linalg::row_major(x);
         vectorised(
             #[inline(always)]
             || {
@@ -184,7 +175,7 @@ impl LinearMap for DenseMap {
         residual: &mut [f64],
         back: MatMut<'_, f64>,
     ) {
-        let flat = self.row_major(x);
+        let flat = linalg::row_major(x);
         let mut sum = vec![0.0; self.size()];
         vectorised(
             #[inline(always)]
@@ -228,7 +219,7 @@ impl LinearMap for DenseMap {
         let Dims { rows, cols, measurements } = self.dims;
         let k = u.ncols();
         let n = k * (rows + cols);
-        let u_rows = self.row_major(u);
+        let u_rows = linalg::row_major(u);
         let v_columns: Vec<f64> = v.col_iter().flat_map(|c| c.iter().copied()).collect();
         // Gradients (A_i V, A_i^T U) of a block of measurements, one a column, then their product.
         let block = ((1 << 17) / n.max(1)).clamp(1, measurements);

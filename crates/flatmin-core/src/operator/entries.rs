@@ -3,7 +3,7 @@
 use super::{Dims, Gram, LinearMap, check_dims};
 use crate::Error;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
-use crate::linalg::scale_columns;
+use crate::linalg::{row_major, scale_columns};
 use faer::{MatMut, MatRef};
 
 /// The map that reads a set of distinct entries, in the order given.
@@ -60,15 +60,6 @@ impl Entries {
     pub fn positions(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         self.rows.iter().copied().zip(self.cols.iter().copied())
     }
-}
-
-/// The rows of a factor, one after the other.
-fn row_major(factor: MatRef<'_, f64>) -> Vec<f64> {
-    let mut flat = Vec::with_capacity(factor.nrows() * factor.ncols());
-    for i in 0..factor.nrows() {
-        flat.extend(factor.row(i).iter());
-    }
-    flat
 }
 
 /// `out[target_t] += y_t factor[source_t]`, row by row.
