@@ -7,13 +7,11 @@
 //! <b, y> = <A(X), y> = <D1 X D2, D1^{-1} A*(y) D2^{-1}> <= |D1 X D2|_*.
 //! ```
 
-use crate::linalg::{self, Par, max_abs, product};
+use crate::linalg::{self, Par};
 use crate::loss::check_targets;
+use crate::operator::{Gram, LinearMap, Whitening};
 use crate::solver::{Objective, Recovery};
-use crate::{Error, LinearMap, Mat, MatRef};
-
-/// Eigenvalues of `D1^2`, `D2^2` below this fraction of the largest count as zero.
-const RANK_TOLERANCE: f64 = 1e-13;
+use crate::{Error, Mat, MatRef};
 
 /// What an answer claims, computed again.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,11 +69,13 @@ impl Audit {
         let back = map.adjoint_matrix(&answer.dual);
         let (weighted, whitened) = match answer.objective_kind {
             Objective::Nuclear => (x, back),
+            // D P is an isometry, so P^+ X P^{+T} has the singular values of D X D.
             Objective::Flat => {
                 let (g1, g2) = gram_sums(map);
-                let (d1, d1_inverse) = roots(g1.as_ref())?;
-                let (d2, d2_inverse) = roots(g2.as_ref())?;
-                (sandwich(&d1, &x, &d2), sandwich(&d1_inverse, &back, &d2_inverse))
+                let p1 = Whitening::new(&Gram::Dense(g1), true)?;
+                let p2 = Whitening::new(&Gram::Dense(g2), true)?;
+                let x = p2.inverse_times(p1.inverse_times(x.as_ref()).transpose());
+                (x, p2.transpose_times(p1.transpose_times(back.as_ref()).transpose()))
             }
         };
         Ok(Audit {
@@ -91,32 +91,13 @@ impl Audit {
 fn gram_sums(map: &dyn LinearMap) -> (Mat<f64>, Mat<f64>) {
     let dims = map.dims();
     let (mut g1, mut g2) = (Mat::zeros(dims.rows, dims.rows), Mat::zeros(dims.cols, dims.cols));
-    let mut unit = vec![0.0; dims.measurements];
     for i in 0..dims.measurements {
-        unit[i] = 1.0;
-        let a = map.adjoint_matrix(&unit);
-        unit[i] = 0.0;
+        let a = map.measurement(i);
         linalg::accumulate(g1.as_mut(), a.as_ref(), a.transpose());
         linalg::accumulate(g2.as_mut(), a.transpose(), a.as_ref());
     }
     let (m, d1, d2) = (dims.measurements as f64, dims.rows as f64, dims.cols as f64);
     (scaled(g1.as_ref(), 1.0 / (m * d2)), scaled(g2.as_ref(), 1.0 / (m * d1)))
-}
-
-/// `D` and its pseudo-inverse, given `D^2`.
-fn roots(square: MatRef<'_, f64>) -> Result<(Mat<f64>, Mat<f64>), Error> {
-    let (values, q) = linalg::symmetric_eigen(square, Par::Seq)?;
-    let floor = RANK_TOLERANCE * max_abs(&values);
-    let with = |f: fn(f64) -> f64| {
-        let weights: Vec<f64> =
-            values.iter().map(|&v| if v > floor { f(v.sqrt()) } else { 0.0 }).collect();
-        product(linalg::scale_columns(q.as_ref(), &weights).as_ref(), q.transpose())
-    };
-    Ok((with(|d| d), with(|d| 1.0 / d)))
-}
-
-fn sandwich(left: &Mat<f64>, middle: &Mat<f64>, right: &Mat<f64>) -> Mat<f64> {
-    product(product(left.as_ref(), middle.as_ref()).as_ref(), right.as_ref())
 }
 
 fn scaled(a: MatRef<'_, f64>, factor: f64) -> Mat<f64> {

@@ -41,13 +41,15 @@ pub enum Error {
         /// What was given.
         got: String,
     },
-    /// Magnitudes whose squares leave the range of double precision.
-    #[error("{what} has magnitude {magnitude:e}, outside [1e-140, 1e140]: rescale it")]
+    /// Magnitudes that leave the range in which double precision keeps its digits.
+    #[error("{what} has magnitude {magnitude:e}, outside [{:e}, {:e}]: rescale the data", sane.0, sane.1)]
     Scale {
-        /// The array or quantity.
-        what: &'static str,
+        /// The array or quantity, and which part of it.
+        what: String,
         /// Its largest absolute value.
         magnitude: f64,
+        /// Least and largest magnitude that can be worked with.
+        sane: (f64, f64),
     },
     /// The same entry of a matrix observed twice.
     #[error("entry ({row}, {col}) is given twice, at positions {first} and {second}: keep one")]

@@ -221,3 +221,32 @@ fn an_interrupt_stops_the_solve_and_keeps_its_answer() {
     assert_eq!(answer["status"], "interrupted");
     assert_eq!(sandbox.array("X.npy").shape, [60, 60]);
 }
+
+/// Two rows a million apart: what is not seen takes no memory, and is named.
+#[test]
+fn entries_far_apart() {
+    let sandbox = Sandbox::new();
+    sandbox.file("far.csv", "0,0,1\n1000000,0,2\n0,1,3\n");
+    for objective in ["flat", "nuclear"] {
+        let line = format!("recover completion --entries far.csv --objective {objective}");
+        let answer = sandbox.json(&line);
+        assert_eq!(answer["status"], "certified");
+        assert_eq!(answer["unidentified_rows"].as_array().unwrap().len(), 999_999);
+    }
+}
+
+/// One iteration proves nothing, and nothing is claimed: the best answer so far is written.
+#[test]
+fn a_stopped_solve_claims_nothing() {
+    let sandbox = Sandbox::new();
+    let list: String =
+        (0..60).map(|t| format!("{},{},{}\n", t % 10, t / 10 + t % 3, t * t % 7)).collect();
+    sandbox.file("list.csv", list);
+    let line = "recover completion --entries list.csv --max-iters 1 --out X.npy";
+    let answer = sandbox.json_and_code(line, 3);
+    assert_eq!(answer["status"], "iteration limit");
+    assert!(answer["objective"].as_f64().unwrap() > 0.0);
+    assert_eq!(answer["relative_gap"].as_f64().unwrap(), 1.0);
+    assert!(answer["feasibility"].as_f64().unwrap() > 1e-9);
+    assert_eq!(sandbox.array("X.npy").shape, [10, 8]);
+}

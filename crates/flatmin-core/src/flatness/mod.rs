@@ -12,8 +12,7 @@ use crate::linalg::{self, Par, product};
 use crate::operator::{Gram, LinearMap, check_dims};
 use crate::{Error, Mat, MatRef};
 
-/// Eigenvalues of a Gram below this fraction of its largest one count as zero: a direction that no
-/// measurement sees.
+/// Eigenvalues of a dense Gram below this fraction of its largest one cannot be told from zero.
 const RANK_TOLERANCE: f64 = 1e-13;
 
 /// The rescaling matrices `D1`, `D2` of a linear map.
@@ -52,8 +51,9 @@ impl Rescaling {
             };
             if !finite {
                 return Err(Error::Scale {
-                    what: "the map's Gram matrix",
+                    what: "the map's Gram matrix".into(),
                     magnitude: f64::INFINITY,
+                    sane: (0.0, f64::MAX),
                 });
             }
         }
@@ -82,10 +82,10 @@ impl Rescaling {
         let values = || left.iter().chain(&right);
         let largest = values().fold(0.0, |a: f64, &b| a.max(b));
         let smallest = values().fold(f64::INFINITY, |a, &b| a.min(b));
-        if smallest <= RANK_TOLERANCE * largest {
-            return Ok(f64::INFINITY);
-        }
-        Ok((largest / smallest).sqrt())
+        let dense =
+            [&self.d1_squared, &self.d2_squared].iter().any(|g| matches!(g, Gram::Dense(_)));
+        let floor = if dense { RANK_TOLERANCE * largest } else { 0.0 };
+        Ok(if smallest <= floor { f64::INFINITY } else { (largest / smallest).sqrt() })
     }
 
     /// Scaled trace `2 |D1 L|_F^2 + 2 |D2 R|_F^2` of the Hessian at `(L, R)`, exact everywhere.
@@ -138,140 +138,4 @@ fn square_root(gram: &Gram) -> Result<Gram, Error> {
             Ok(Gram::Dense(product(scaled.as_ref(), q.transpose())))
         }
     }
-}
-
-/// A change of variables on one side, `P` (`d x rho`) with `P P^T = G^+`: it whitens the range of a
-/// Gram `G = D^2` and drops the directions that no measurement sees.
-#[derive(Debug, Clone)]
-pub(crate) enum Whitening {
-    /// `P[kept_j, j] = weights_j`: diagonal, up to dropped rows.
-    Diagonal { order: usize, kept: Vec<usize>, weights: Vec<f64> },
-    /// Any `P`.
-    Dense(Mat<f64>),
-}
-
-impl Whitening {
-    /// `P = G^{-1/2}` on the range of `G` when `weighted`, else an orthonormal basis of the range.
-    pub(crate) fn new(gram: &Gram, weighted: bool) -> Result<Whitening, Error> {
-        let values = spectrum(gram)?;
-        let floor = RANK_TOLERANCE * linalg::max_abs(&values);
-        let seen = |value: f64| value > floor;
-        let weight = |value: f64| if weighted { 1.0 / value.sqrt() } else { 1.0 };
-        match gram {
-            Gram::Diagonal(g) => {
-                let kept: Vec<usize> = (0..g.len()).filter(|&i| seen(g[i])).collect();
-                let weights = kept.iter().map(|&i| weight(g[i])).collect();
-                Ok(Whitening::Diagonal { order: g.len(), kept, weights })
-            }
-            Gram::Dense(_) if !weighted && values.iter().all(|&v| seen(v)) => {
-                let order = values.len();
-                let kept = (0..order).collect();
-                Ok(Whitening::Diagonal { order, kept, weights: vec![1.0; order] })
-            }
-            Gram::Dense(g) => {
-                let (values, q) = linalg::symmetric_eigen(g.as_ref(), Par::Seq)?;
-                let kept: Vec<usize> = (0..values.len()).filter(|&j| seen(values[j])).collect();
-                let mut p = Mat::from_fn(q.nrows(), kept.len(), |i, j| {
-                    q[(i, kept[j])] * weight(values[kept[j]])
-                });
-                // Rows that no measurement sees are zero exactly, not up to rounding.
-                unseen(gram).into_iter().for_each(|i| p.row_mut(i).fill(0.0));
-                Ok(Whitening::Dense(p))
-            }
-        }
-    }
-
-    /// `d`, the order of the Gram.
-    pub(crate) fn order(&self) -> usize {
-        match self {
-            Whitening::Diagonal { order, .. } => *order,
-            Whitening::Dense(p) => p.nrows(),
-        }
-    }
-
-    /// `rho`, the dimension of its range.
-    pub(crate) fn rank(&self) -> usize {
-        match self {
-            Whitening::Diagonal { kept, .. } => kept.len(),
-            Whitening::Dense(p) => p.ncols(),
-        }
-    }
-
-    /// Whether `P = I`.
-    pub(crate) fn is_identity(&self) -> bool {
-        match self {
-            Whitening::Diagonal { order, kept, weights } => {
-                kept.len() == *order && weights.iter().all(|&w| w == 1.0)
-            }
-            Whitening::Dense(_) => false,
-        }
-    }
-
-    /// Diagonal of `P diag(w) P^T`, when that matrix is diagonal.
-    pub(crate) fn spread(&self, w: &[f64]) -> Option<Vec<f64>> {
-        match self {
-            Whitening::Diagonal { order, kept, weights } => {
-                let mut out = vec![0.0; *order];
-                for ((&i, p), w) in kept.iter().zip(weights).zip(w) {
-                    out[i] = p * p * w;
-                }
-                Some(out)
-            }
-            Whitening::Dense(_) => None,
-        }
-    }
-
-    /// `P F`, of shape `d x k`.
-    pub(crate) fn times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
-        match self {
-            Whitening::Diagonal { order, kept, weights } => {
-                let mut out = Mat::zeros(*order, factor.ncols());
-                for c in 0..factor.ncols() {
-                    for (j, (&i, w)) in kept.iter().zip(weights).enumerate() {
-                        out[(i, c)] = w * factor[(j, c)];
-                    }
-                }
-                out
-            }
-            Whitening::Dense(p) => product(p.as_ref(), factor),
-        }
-    }
-
-    /// `P^T F`, of shape `rho x k`.
-    pub(crate) fn transpose_times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
-        match self {
-            Whitening::Diagonal { kept, weights, .. } => {
-                Mat::from_fn(kept.len(), factor.ncols(), |j, c| weights[j] * factor[(kept[j], c)])
-            }
-            Whitening::Dense(p) => product(p.transpose(), factor),
-        }
-    }
-
-    /// `P^+ F`, of shape `rho x k`: the inverse of [`Whitening::times`] on the range.
-    pub(crate) fn inverse_times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
-        match self {
-            Whitening::Diagonal { kept, weights, .. } => {
-                Mat::from_fn(kept.len(), factor.ncols(), |j, c| factor[(kept[j], c)] / weights[j])
-            }
-            // The columns of P are orthogonal.
-            Whitening::Dense(p) => {
-                let mut out = product(p.transpose(), factor);
-                for (j, column) in p.col_iter().enumerate() {
-                    let square: f64 = column.iter().map(|v| v * v).sum();
-                    out.row_mut(j).iter_mut().for_each(|v| *v /= square);
-                }
-                out
-            }
-        }
-    }
-}
-
-/// Rows or columns whose Gram diagonal is zero: no measurement depends on them.
-pub(crate) fn unseen(gram: &Gram) -> Vec<usize> {
-    let diagonal: Vec<f64> = match gram {
-        Gram::Diagonal(g) => g.clone(),
-        Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).collect(),
-    };
-    let floor = RANK_TOLERANCE * linalg::max_abs(&diagonal);
-    (0..diagonal.len()).filter(|&i| diagonal[i] <= floor).collect()
 }

@@ -300,13 +300,22 @@ impl Cholesky {
     }
 }
 
+/// Solves `R X = rhs` in place for an upper triangular `R`.
+pub fn solve_upper(r: MatRef<'_, f64>, rhs: MatMut<'_, f64>) {
+    triangular_solve::solve_upper_triangular_in_place(r, rhs, Par::Seq);
+}
+
+/// Solves `R^T X = rhs` in place for an upper triangular `R`.
+pub fn solve_upper_transpose(r: MatRef<'_, f64>, rhs: MatMut<'_, f64>) {
+    triangular_solve::solve_lower_triangular_in_place(r.transpose(), rhs, Par::Seq);
+}
+
 /// Thin QR decomposition `A = Q R` of a tall matrix: `Q` has orthonormal columns.
 pub fn thin_qr(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
     let (rows, cols) = a.shape();
-    let n = rows.min(cols);
     let mut work = a.to_owned();
     let block = qr::no_pivoting::factor::recommended_block_size::<f64>(rows, cols);
-    let mut coefficients = Mat::zeros(block, n);
+    let mut coefficients = Mat::zeros(block, rows.min(cols));
     let scratch = qr::no_pivoting::factor::qr_in_place_scratch::<f64>(
         rows,
         cols,
@@ -321,15 +330,51 @@ pub fn thin_qr(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     );
+    unpack_qr(work.as_ref(), coefficients.as_ref())
+}
+
+/// Thin QR decomposition with column pivoting: column `order[j]` of `A` is column `j` of `Q R`, and
+/// the diagonal of `R` is nonincreasing in absolute value.
+pub fn pivoted_qr(a: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>, Vec<usize>) {
+    let (rows, cols) = a.shape();
+    let mut work = a.to_owned();
+    let block = qr::no_pivoting::factor::recommended_block_size::<f64>(rows, cols);
+    let mut coefficients = Mat::zeros(block, rows.min(cols));
+    let (mut order, mut inverse) = (vec![0usize; cols], vec![0usize; cols]);
+    let scratch = qr::col_pivoting::factor::qr_in_place_scratch::<usize, f64>(
+        rows,
+        cols,
+        block,
+        Par::Seq,
+        Default::default(),
+    );
+    qr::col_pivoting::factor::qr_in_place(
+        work.as_mut(),
+        coefficients.as_mut(),
+        &mut order,
+        &mut inverse,
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    );
+    let (q, r) = unpack_qr(work.as_ref(), coefficients.as_ref());
+    (q, r, order)
+}
+
+/// `Q` and `R` from the Householder vectors below the diagonal of `work` and their coefficients.
+fn unpack_qr(work: MatRef<'_, f64>, coefficients: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
+    let (rows, cols) = work.shape();
+    let n = rows.min(cols);
     let r = Mat::from_fn(n, cols, |i, j| if i <= j { work[(i, j)] } else { 0.0 });
     let mut q = Mat::from_fn(rows, n, |i, j| if i == j { 1.0 } else { 0.0 });
+    let block = coefficients.nrows();
     let scratch =
         faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<
             f64,
         >(rows, block, n);
     faer::linalg::householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        work.as_ref().subcols(0, n),
-        coefficients.as_ref(),
+        work.subcols(0, n),
+        coefficients,
         Conj::No,
         q.as_mut(),
         Par::Seq,

@@ -8,7 +8,7 @@ use crate::linalg::kernel::{axpy_inline, dot_inline, measurement_gradient, vecto
 use faer::{Mat, MatMut, MatRef};
 
 /// Measurement matrices whose squares would leave double precision are refused.
-const SANE: std::ops::RangeInclusive<f64> = 1e-140..=1e140;
+const SANE: (f64, f64) = (1e-140, 1e140);
 
 /// A map given by its `m` measurement matrices, stored one after the other, each row by row.
 ///
@@ -48,9 +48,13 @@ impl DenseMap {
         let dims = Dims { rows, cols, measurements: data.len() / size };
         check_dims(dims)?;
         finite("measurements", &data)?;
-        let magnitude = linalg::max_abs(&data);
-        if magnitude != 0.0 && !SANE.contains(&magnitude) {
-            return Err(Error::Scale { what: "measurements", magnitude });
+        // Each on its own: one that is too small would vanish beside the others.
+        for (i, a) in data.chunks_exact(size).enumerate() {
+            let magnitude = linalg::max_abs(a);
+            if magnitude != 0.0 && !(SANE.0..=SANE.1).contains(&magnitude) {
+                let what = format!("number {i} of the measurements");
+                return Err(Error::Scale { what, magnitude, sane: SANE });
+            }
         }
         Ok(DenseMap { dims, data })
     }
@@ -166,6 +170,19 @@ impl LinearMap for DenseMap {
             },
         );
         unpack(&flat, out);
+    }
+
+    fn measurement(&self, i: usize) -> Mat<f64> {
+        let Dims { rows, cols, .. } = self.dims;
+        let a = &self.data[i * self.size()..(i + 1) * self.size()];
+        MatRef::from_row_major_slice(a, rows, cols).to_owned()
+    }
+
+    fn norms(&self) -> Vec<f64> {
+        vectorised(
+            #[inline(always)]
+            || self.data.chunks_exact(self.size()).map(|a| dot_inline(a, a).sqrt()).collect(),
+        )
     }
 
     fn residual_and_adjoint(

@@ -1,10 +1,10 @@
 //! Sampled entries: `A(X)_t = X_{i_t j_t}`, sparse end to end.
 
-use super::{Dims, Gram, LinearMap, check_dims};
+use super::{Dims, Gram, LinearMap, Whitening, check_dims};
 use crate::Error;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
 use crate::linalg::{row_major, scale_columns};
-use faer::{MatMut, MatRef};
+use faer::{Mat, MatMut, MatRef};
 
 /// The map that reads a set of distinct entries, in the order given.
 ///
@@ -15,7 +15,12 @@ pub struct Entries {
     dims: Dims,
     rows: Vec<usize>,
     cols: Vec<usize>,
+    /// `A_t = weights_t e_{i_t} e_{j_t}^T`: ones, but for a map in other variables.
+    weights: Vec<f64>,
 }
+
+/// Most rows or columns: each takes a few numbers of memory, seen or not.
+const LARGEST_SIDE: usize = 1 << 28;
 
 impl Entries {
     /// Positions `(row_indices[t], col_indices[t])` of a `rows x cols` matrix, counted from 0.
@@ -39,6 +44,12 @@ impl Entries {
         }
         let dims = Dims { rows, cols, measurements: m };
         check_dims(dims)?;
+        for (name, size) in [("the number of rows", rows), ("the number of columns", cols)] {
+            if size > LARGEST_SIDE {
+                let rule = "at most 2^28: number the ones that occur";
+                return Err(Error::Parameter { name, rule, got: size.to_string() });
+            }
+        }
         for (position, (&row, &col)) in row_indices.iter().zip(col_indices).enumerate() {
             if row >= rows || col >= cols {
                 return Err(Error::OutOfRange { row, col, position, rows, cols });
@@ -53,7 +64,12 @@ impl Entries {
                 return Err(Error::Duplicate { row, col, first, second });
             }
         }
-        Ok(Entries { dims, rows: row_indices.to_vec(), cols: col_indices.to_vec() })
+        Ok(Entries {
+            dims,
+            rows: row_indices.to_vec(),
+            cols: col_indices.to_vec(),
+            weights: vec![1.0; m],
+        })
     }
 
     /// Positions in the order given.
@@ -62,8 +78,9 @@ impl Entries {
     }
 }
 
-/// `out[target_t] += y_t factor[source_t]`, row by row.
+/// `out[target_t] += w_t y_t factor[source_t]`, row by row.
 fn scatter(
+    weights: &[f64],
     y: &[f64],
     targets: &[usize],
     sources: &[usize],
@@ -76,8 +93,8 @@ fn scatter(
     vectorised(
         #[inline(always)]
         || {
-            for ((&y, &i), &j) in y.iter().zip(targets).zip(sources) {
-                axpy_inline(y, &flat[j * k..(j + 1) * k], &mut sum[i * k..(i + 1) * k]);
+            for (((&w, &y), &i), &j) in weights.iter().zip(y).zip(targets).zip(sources) {
+                axpy_inline(w * y, &flat[j * k..(j + 1) * k], &mut sum[i * k..(i + 1) * k]);
             }
         },
     );
@@ -88,21 +105,31 @@ fn scatter(
     }
 }
 
+/// For each row its place among the kept ones, and its weight; zeros where it is not kept.
+fn renumbered(whitening: &Whitening) -> Option<(Vec<usize>, Vec<f64>)> {
+    let (kept, kept_weights) = whitening.diagonal()?;
+    let (mut places, mut weights) = (vec![0; whitening.order()], vec![0.0; whitening.order()]);
+    for (place, (&i, &w)) in kept.iter().zip(kept_weights).enumerate() {
+        (places[i], weights[i]) = (place, w);
+    }
+    Some((places, weights))
+}
+
 impl LinearMap for Entries {
     fn dims(&self) -> Dims {
         self.dims
     }
 
     fn apply(&self, x: MatRef<'_, f64>, out: &mut [f64]) {
-        for (o, (i, j)) in out.iter_mut().zip(self.positions()) {
-            *o = x[(i, j)];
+        for ((o, w), (i, j)) in out.iter_mut().zip(&self.weights).zip(self.positions()) {
+            *o = w * x[(i, j)];
         }
     }
 
     fn adjoint(&self, y: &[f64], mut out: MatMut<'_, f64>) {
         out.fill(0.0);
-        for (&y, (i, j)) in y.iter().zip(self.positions()) {
-            out[(i, j)] = y;
+        for ((y, w), (i, j)) in y.iter().zip(&self.weights).zip(self.positions()) {
+            out[(i, j)] = w * y;
         }
     }
 
@@ -112,8 +139,9 @@ impl LinearMap for Entries {
         vectorised(
             #[inline(always)]
             || {
-                for ((o, &i), &j) in out.iter_mut().zip(&self.rows).zip(&self.cols) {
-                    *o = dot_inline(&l[i * k..(i + 1) * k], &r[j * k..(j + 1) * k]);
+                let positions = self.rows.iter().zip(&self.cols).zip(&self.weights);
+                for (o, ((&i, &j), w)) in out.iter_mut().zip(positions) {
+                    *o = w * dot_inline(&l[i * k..(i + 1) * k], &r[j * k..(j + 1) * k]);
                 }
             },
         );
@@ -134,17 +162,17 @@ impl LinearMap for Entries {
     }
 
     fn adjoint_times(&self, y: &[f64], r: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        scatter(y, &self.rows, &self.cols, r, out);
+        scatter(&self.weights, y, &self.rows, &self.cols, r, out);
     }
 
     fn adjoint_transpose_times(&self, y: &[f64], l: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        scatter(y, &self.cols, &self.rows, l, out);
+        scatter(&self.weights, y, &self.cols, &self.rows, l, out);
     }
 
     fn grams(&self) -> (Gram, Gram) {
         let count = |indices: &[usize], n: usize| {
             let mut counts = vec![0.0; n];
-            indices.iter().for_each(|&i| counts[i] += 1.0);
+            indices.iter().zip(&self.weights).for_each(|(&i, w)| counts[i] += w * w);
             Gram::Diagonal(counts)
         };
         (count(&self.rows, self.dims.rows), count(&self.cols, self.dims.cols))
@@ -154,15 +182,15 @@ impl LinearMap for Entries {
         // One entry (i, j) has the gradient V_j at row i of Lt and U_i at row j of Rt.
         let (rows, cols, k) = (self.dims.rows, self.dims.cols, u.ncols());
         out.fill(0.0);
-        for (i, j) in self.positions() {
+        for ((i, j), w) in self.positions().zip(&self.weights) {
             for c in 0..k {
+                let (u_c, v_c) = (w * w * u[(i, c)], w * w * v[(j, c)]);
                 for e in 0..=c {
-                    out[(c * rows + i, e * rows + i)] += v[(j, c)] * v[(j, e)];
-                    out[(k * rows + c * cols + j, k * rows + e * cols + j)] +=
-                        u[(i, c)] * u[(i, e)];
+                    out[(c * rows + i, e * rows + i)] += v_c * v[(j, e)];
+                    out[(k * rows + c * cols + j, k * rows + e * cols + j)] += u_c * u[(i, e)];
                 }
                 for e in 0..k {
-                    out[(k * rows + c * cols + j, e * rows + i)] += u[(i, c)] * v[(j, e)];
+                    out[(k * rows + c * cols + j, e * rows + i)] += u_c * v[(j, e)];
                 }
             }
         }
@@ -177,6 +205,7 @@ impl LinearMap for Entries {
     ) {
         // <E_ij, W1 E_pq W2 + W12 E_pq^T W12> = W1_ip W2_qj + W12_iq W12_pj.
         for (t, (p, q)) in self.positions().enumerate() {
+            let weights = &self.weights[t..];
             let (w1_p, w2_q) = (w1.col(p), w2.col(q));
             let below = out.as_mut().col_mut(t).subrows_mut(t, self.rows.len() - t);
             let positions = self.rows[t..].iter().zip(&self.cols[t..]);
@@ -193,11 +222,39 @@ impl LinearMap for Entries {
                     }
                 }
             }
+            let below = out.as_mut().col_mut(t).subrows_mut(t, self.rows.len() - t);
+            for (o, w) in below.iter_mut().zip(weights) {
+                *o *= weights[0] * w;
+            }
         }
     }
 
     fn diagonal_gram(&self, w1: &[f64], w2: &[f64]) -> Option<Vec<f64>> {
-        Some(self.positions().map(|(i, j)| w1[i] * w2[j]).collect())
+        let squares = self.weights.iter().map(|w| w * w);
+        Some(self.positions().zip(squares).map(|((i, j), w)| w * w1[i] * w2[j]).collect())
+    }
+
+    fn measurement(&self, t: usize) -> Mat<f64> {
+        let mut a = Mat::zeros(self.dims.rows, self.dims.cols);
+        a[(self.rows[t], self.cols[t])] = self.weights[t];
+        a
+    }
+
+    fn norms(&self) -> Vec<f64> {
+        self.weights.iter().map(|w| w.abs()).collect()
+    }
+
+    /// Sampled entries of `Z`, weighted; rows and columns without entries take no space.
+    fn in_variables(&self, left: &Whitening, right: &Whitening) -> Option<Box<dyn LinearMap>> {
+        let (rows, row_weights) = renumbered(left)?;
+        let (cols, col_weights) = renumbered(right)?;
+        let weights = self.positions().zip(&self.weights);
+        Some(Box::new(Entries {
+            dims: Dims { rows: left.rank(), cols: right.rank(), ..self.dims },
+            rows: self.rows.iter().map(|&i| rows[i]).collect(),
+            cols: self.cols.iter().map(|&j| cols[j]).collect(),
+            weights: weights.map(|((i, j), w)| w * row_weights[i] * col_weights[j]).collect(),
+        }))
     }
 }
 
@@ -211,6 +268,24 @@ mod tests {
         let map = Entries::new(5, 4, &[0, 4, 2, 2, 1], &[3, 0, 1, 2, 3]).unwrap();
         assert!(check::adjoint(&map, 1) < 1e-13);
         assert!(check::adjoint(&Entries::new(1, 1, &[0], &[0]).unwrap(), 1) < 1e-13);
+    }
+
+    /// `B(Z) = A(P1 Z P2^T)`, against the wrapper that transforms every argument.
+    #[test]
+    fn keeps_its_structure_in_other_variables() {
+        let map = Entries::new(5, 4, &[0, 4, 2, 2, 1], &[3, 0, 1, 3, 3]).unwrap();
+        let (g1, g2) = map.grams();
+        for weighted in [true, false] {
+            let left = Whitening::new(&g1, weighted).unwrap();
+            let right = Whitening::new(&g2, weighted).unwrap();
+            let inner = map.in_variables(&left, &right).unwrap();
+            assert_eq!((inner.dims().rows, inner.dims().cols), (4, 3));
+            assert!(check::adjoint(inner.as_ref(), 1) < 1e-13);
+            let wrapped = super::super::Whitened { map: &map, left: &left, right: &right };
+            let y = [1.0, -2.0, 3.0, 0.5, 1.5];
+            let (one, other) = (inner.adjoint_matrix(&y), wrapped.adjoint_matrix(&y));
+            assert!((one - other).norm_max() < 1e-15);
+        }
     }
 
     #[test]

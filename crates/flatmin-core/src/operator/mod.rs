@@ -7,8 +7,9 @@
 pub mod check;
 mod dense;
 mod entries;
-mod subset;
+mod selection;
 mod whitened;
+mod whitening;
 
 use crate::Error;
 use crate::linalg::scale_columns;
@@ -16,8 +17,9 @@ use faer::{Mat, MatMut, MatRef};
 
 pub use dense::DenseMap;
 pub use entries::Entries;
-pub(crate) use subset::Subset;
+pub(crate) use selection::Selection;
 pub(crate) use whitened::Whitened;
+pub use whitening::Whitening;
 
 /// Sizes of a linear map `R^{rows x cols} -> R^measurements`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,15 @@ impl Gram {
             Gram::Dense(g) => g.nrows(),
             Gram::Diagonal(g) => g.len(),
         }
+    }
+
+    /// Rows that are zero: no measurement depends on them.
+    pub fn null_rows(&self) -> Vec<usize> {
+        let zero = |i: &usize| match self {
+            Gram::Dense(g) => g[(*i, *i)] == 0.0,
+            Gram::Diagonal(g) => g[*i] == 0.0,
+        };
+        (0..self.order()).filter(zero).collect()
     }
 
     /// The matrix multiplied by a scalar.
@@ -159,18 +170,32 @@ pub trait LinearMap: Send + Sync {
         out
     }
 
+    /// The measurement `A_i` as a matrix.
+    fn measurement(&self, i: usize) -> Mat<f64> {
+        let mut unit = vec![0.0; self.dims().measurements];
+        unit[i] = 1.0;
+        self.adjoint_matrix(&unit)
+    }
+
+    /// `|A_i|_F`, one a measurement.
+    fn norms(&self) -> Vec<f64> {
+        (0..self.dims().measurements).map(|i| self.measurement(i).norm_l2()).collect()
+    }
+
+    /// The map in the variables `X = P1 Z P2^T`, `Z -> A(P1 Z P2^T)`, when its structure carries
+    /// over; `None` leaves it to a wrapper that transforms every argument.
+    fn in_variables(&self, _left: &Whitening, _right: &Whitening) -> Option<Box<dyn LinearMap>> {
+        None
+    }
+
     /// `(sum_i A_i A_i^T, sum_i A_i^T A_i)`, of orders `d1` and `d2`.
     fn grams(&self) -> (Gram, Gram) {
         let Dims { rows, cols, measurements } = self.dims();
         let (mut left, mut right) = (Mat::zeros(rows, rows), Mat::zeros(cols, cols));
-        let mut back = Mat::zeros(rows, cols);
-        let mut unit = vec![0.0; measurements];
         for i in 0..measurements {
-            unit[i] = 1.0;
-            self.adjoint(&unit, back.as_mut());
-            unit[i] = 0.0;
-            crate::linalg::accumulate(left.as_mut(), back.as_ref(), back.transpose());
-            crate::linalg::accumulate(right.as_mut(), back.transpose(), back.as_ref());
+            let a = self.measurement(i);
+            crate::linalg::accumulate(left.as_mut(), a.as_ref(), a.transpose());
+            crate::linalg::accumulate(right.as_mut(), a.transpose(), a.as_ref());
         }
         (Gram::Dense(left), Gram::Dense(right))
     }
@@ -181,14 +206,11 @@ pub trait LinearMap: Send + Sync {
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         let Dims { rows, cols, measurements } = self.dims();
         let k = u.ncols();
-        let mut unit = vec![0.0; measurements];
-        let (mut left, mut right) = (Mat::zeros(rows, k), Mat::zeros(cols, k));
         let mut jacobian = Mat::zeros(k * (rows + cols), measurements);
         for i in 0..measurements {
-            unit[i] = 1.0;
-            self.adjoint_times(&unit, v, left.as_mut());
-            self.adjoint_transpose_times(&unit, u, right.as_mut());
-            unit[i] = 0.0;
+            let a = self.measurement(i);
+            let left = crate::linalg::product(a.as_ref(), v);
+            let right = crate::linalg::product(a.transpose(), u);
             let gradient = left.col_iter().chain(right.col_iter()).flat_map(|c| c.iter());
             jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
         }
@@ -207,12 +229,9 @@ pub trait LinearMap: Send + Sync {
     ) {
         use crate::linalg::product;
         let m = self.dims().measurements;
-        let mut unit = vec![0.0; m];
         let mut column = vec![0.0; m];
         for j in 0..m {
-            unit[j] = 1.0;
-            let a = self.adjoint_matrix(&unit);
-            unit[j] = 0.0;
+            let a = self.measurement(j);
             let mut image = product(product(w1, a.as_ref()).as_ref(), w2);
             if let Some(w12) = w12 {
                 image += product(product(w12, a.transpose()).as_ref(), w12);

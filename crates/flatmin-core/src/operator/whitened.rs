@@ -1,7 +1,6 @@
 //! A map seen through a change of variables `X = P1 Z P2^T`.
 
-use super::{Dims, LinearMap};
-use crate::flatness::Whitening;
+use super::{Dims, LinearMap, Whitening};
 use crate::linalg;
 use faer::{Mat, MatMut, MatRef};
 
@@ -41,6 +40,10 @@ impl LinearMap for Whitened<'_> {
 
     fn adjoint(&self, y: &[f64], mut out: MatMut<'_, f64>) {
         out.copy_from(self.lower(self.map.adjoint_matrix(y).as_ref()));
+    }
+
+    fn measurement(&self, i: usize) -> Mat<f64> {
+        self.lower(self.map.measurement(i).as_ref())
     }
 
     fn residual_and_adjoint(
@@ -133,7 +136,7 @@ impl LinearMap for Whitened<'_> {
     }
 
     fn diagonal_gram(&self, w1: &[f64], w2: &[f64]) -> Option<Vec<f64>> {
-        self.map.diagonal_gram(&self.left.spread(w1)?, &self.right.spread(w2)?)
+        self.map.diagonal_gram(&self.left.spread_diagonal(w1)?, &self.right.spread_diagonal(w2)?)
     }
 }
 

@@ -142,6 +142,8 @@ pub(super) fn search(
             return settle(problem, arrival, incumbent, monitor);
         }
         if monitor.stop.is_some() {
+            // The best answer so far, for want of a better.
+            incumbent.offer_point(arrival.point, arrival.infeasibility);
             break;
         }
         // One rank more, along the steepest direction of the residual.

@@ -1,11 +1,11 @@
 //! What linear algebra decides before any optimisation: measurements that determine the matrix,
 //! repeat one another, or contradict one another.
 
-use super::equality::{Bound, Equality, FEASIBLE, Incumbent};
+use super::equality::{Equality, FEASIBLE, Incumbent};
 use super::point::Point;
 use crate::linalg::{self, Cholesky, Svd, independent_rows, kernel::dot, norm, product};
-use crate::operator::{LinearMap, Subset};
-use crate::{Error, Mat, MatRef};
+use crate::operator::{DenseMap, LinearMap, Selection};
+use crate::{Error, Mat, MatMut, MatRef};
 
 /// Pivots of `B B*` or `B* B` below this fraction of the largest count as zero.
 const PIVOT_TOLERANCE: f64 = 1e-12;
@@ -27,10 +27,13 @@ pub(super) fn determined(
     let dims = problem.map.dims();
     let (d1, d2) = (dims.rows, dims.cols);
     // The normal matrix is the block of `tangent_normal` at U = I that belongs to Rt = Z^T.
-    let order = d1 * (d1 + d2);
-    if dims.measurements < d1 * d2 || order > DETERMINED_ORDER {
+    if dims.measurements < d1 * d2
+        || d1 * d2 > DETERMINED_ORDER
+        || d1 > DETERMINED_ORDER / (d1 + d2)
+    {
         return Ok(None);
     }
+    let order = d1 * (d1 + d2);
     let mut normal = Mat::zeros(order, order);
     let (u, v) = (Mat::<f64>::identity(d1, d1), Mat::<f64>::zeros(d2, d1));
     problem.map.tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
@@ -86,13 +89,72 @@ pub(super) fn measurement_gram(map: &dyn LinearMap) -> Mat<f64> {
 }
 
 /// A maximal independent set of measurements, given `B B*`.
-pub(super) fn independent<'a>(map: &'a dyn LinearMap, gram: Mat<f64>) -> Subset<'a> {
-    Subset { map, kept: independent_rows(gram, PIVOT_TOLERANCE) }
+pub(super) fn independent<'a>(map: &'a dyn LinearMap, gram: Mat<f64>) -> Selection<'a> {
+    Selection::of(map, independent_rows(gram, PIVOT_TOLERANCE))
 }
 
-/// The bound of a dual vector over a subset, as one over all measurements.
-pub(super) fn spread_bound(subset: &Subset<'_>, bound: Bound) -> Bound {
-    Bound { y: subset.spread(&bound.y), ..bound }
+/// Diagonal entries of the triangular factor below this fraction of the largest count as zero.
+const QR_TOLERANCE: f64 = 1e-14;
+
+/// Largest cost `d1 d2 m^2` of the orthogonal factorisation.
+const QR_COST: f64 = 4e10;
+
+/// `B(Z) = b` through an orthonormal basis of the measurements: with `[vec B_1 .. vec B_m] = Q R`,
+/// columns pivoted, it reads `Q^T vec Z = R_1^{-T} b_1` for the leading, independent ones.
+pub(super) struct Orthonormal {
+    /// `Z -> Q^T vec Z`.
+    pub(super) map: DenseMap,
+    /// `R_1^{-T} b_1`.
+    pub(super) targets: Vec<f64>,
+    r: Mat<f64>,
+    order: Vec<usize>,
+}
+
+impl Orthonormal {
+    /// Number of independent measurements.
+    pub(super) fn rank(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// The dual vector `y` of the whole with `B*(y) = Q eta`: `y_1 = R_1^{-1} eta`.
+    pub(super) fn spread(&self, mut eta: Vec<f64>) -> Vec<f64> {
+        let rank = self.rank();
+        let r = self.r.as_ref().subcols(0, rank);
+        linalg::solve_upper(r, MatMut::from_column_major_slice_mut(&mut eta, rank, 1));
+        let mut y = vec![0.0; self.order.len()];
+        self.order.iter().zip(eta).for_each(|(&i, eta)| y[i] = eta);
+        y
+    }
+}
+
+/// The basis; `None` when it costs too much, or the dependent measurements contradict the others.
+pub(super) fn orthonormal(problem: &Equality<'_>) -> Option<Orthonormal> {
+    let dims = problem.map.dims();
+    let (size, m) = (dims.rows * dims.cols, dims.measurements);
+    if size as f64 * (m as f64).powi(2) > QR_COST {
+        return None;
+    }
+    let mut columns = Mat::zeros(size, m);
+    for i in 0..m {
+        let flat = linalg::row_major(problem.map.measurement(i).as_ref());
+        columns.col_as_slice_mut(i).copy_from_slice(&flat);
+    }
+    let (q, r, order) = linalg::pivoted_qr(columns.as_ref());
+    let floor = QR_TOLERANCE * r[(0, 0)].abs();
+    let rank = (0..r.nrows()).take_while(|&i| r[(i, i)].abs() > floor).count();
+    let r = r.as_ref().subrows(0, rank).to_owned();
+    let mut targets: Vec<f64> = order[..rank].iter().map(|&i| problem.b[i]).collect();
+    let column = MatMut::from_column_major_slice_mut(&mut targets, rank, 1);
+    linalg::solve_upper_transpose(r.as_ref().subcols(0, rank), column);
+    // What the others say follows from these, or contradicts them.
+    let implied = product(r.transpose(), MatRef::from_column_major_slice(&targets, rank, 1));
+    let misfit: Vec<f64> = (0..m).map(|j| implied[(j, 0)] - problem.b[order[j]]).collect();
+    if norm(&misfit) > FEASIBLE * problem.norm_b {
+        return None;
+    }
+    let data = q.as_ref().subcols(0, rank).col_iter().flat_map(|c| c.iter().copied()).collect();
+    let map = DenseMap::new(dims.rows, dims.cols, data).ok()?;
+    Some(Orthonormal { map, targets, r, order })
 }
 
 /// Least-norm solution of `B(Z) = b` by a factor of `B B*`, refined once.

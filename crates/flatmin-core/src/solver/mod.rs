@@ -21,13 +21,13 @@ mod splitting;
 pub use program::{Objective, Program};
 pub use recovery::{Progress, Recovery, Status, Warning};
 
-use crate::Mat;
 use crate::error::Error;
-use crate::flatness::{Rescaling, Whitening, unseen};
+use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs, norm};
 use crate::loss::check_targets;
-use crate::operator::{LinearMap, Whitened};
-use equality::{Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
+use crate::operator::{LinearMap, Selection, Whitened, Whitening};
+use crate::{Mat, MatRef};
+use equality::{Bound, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
 use linear::LARGEST_SYSTEM;
 use point::Point;
 
@@ -39,12 +39,35 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let flat = program.objective == Objective::Flat;
     let left = Whitening::new(&rescaling.d1_squared, flat)?;
     let right = Whitening::new(&rescaling.d2_squared, flat)?;
-    let whitened = Whitened { map, left: &left, right: &right };
-    let plain = left.is_identity() && right.is_identity();
-    let operator: &dyn LinearMap = if plain { map } else { &whitened };
 
-    let scale = max_abs(program.targets);
-    let b: Vec<f64> = program.targets.iter().map(|b| b / scale).collect();
+    // The map in whitened variables, its measurements brought to one size where they are not.
+    let inner;
+    let whitened = Whitened { map, left: &left, right: &right };
+    let operator: &dyn LinearMap = if left.is_identity() && right.is_identity() {
+        map
+    } else if let Some(map) = map.in_variables(&left, &right) {
+        inner = map;
+        inner.as_ref()
+    } else {
+        &whitened
+    };
+    let weights = equilibration(map, operator, &left, &right);
+    let equilibrated;
+    let operator = match &weights {
+        None => operator,
+        Some(weights) => {
+            equilibrated = Selection::weighted(operator, weights.clone());
+            &equilibrated
+        }
+    };
+    let weigh = |y: &mut [f64]| {
+        let weights = weights.iter().flatten();
+        y.iter_mut().zip(weights).for_each(|(y, w)| *y *= w);
+    };
+    let mut b = program.targets.to_vec();
+    weigh(&mut b);
+    let scale = max_abs(&b);
+    b.iter_mut().for_each(|b| *b /= scale);
     let problem = Equality {
         map: operator,
         b: &b,
@@ -74,35 +97,37 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     } else {
         Outcome::default()
     };
-    let gap = incumbent.gap();
+
+    // Back to the caller's variables, where every claim is made.
+    let point = match &incumbent.point {
+        Some((point, _)) => point.clone(),
+        None => Point::zero(operator.dims()),
+    };
+    let mut dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
+    weigh(&mut dual);
+    let (l, r) = point.balanced();
+    let root = scale.sqrt();
+    let grow = |p: &Whitening, f: &Mat<f64>| p.times(f.as_ref()) * faer::Scale(root);
+    let (l, r) = (grow(&left, &l), grow(&right, &r));
+    let objective = scale * point.nuclear_norm();
+    let lower_bound = scale * incumbent.lower();
+    let scaled_trace = rescaling.scaled_trace(l.as_ref(), r.as_ref())?;
+    in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
+    let fit = Fit::of(map, program.targets, &dual, l.as_ref(), r.as_ref());
+    // What the Gram does not carry nobody can certify.
+    let blur = left.error() + right.error();
+    let sound = fit.slip <= program.tolerance * objective && blur <= program.tolerance;
+    let fits = scale == 0.0 || incumbent.upper().is_finite();
     let status = match monitor.stop {
-        _ if gap <= problem.tolerance || scale == 0.0 => Status::Certified,
-        _ if outcome.misfit.is_some() => Status::Inconsistent,
+        _ if scale == 0.0 || (incumbent.gap() <= problem.tolerance && sound) => Status::Certified,
+        _ if outcome.misfit.is_some() && blur <= FEASIBLE => Status::Inconsistent,
         Some(Stop::Limit) => Status::IterationLimit,
         Some(Stop::Interrupted) => Status::Interrupted,
         None => Status::Stalled,
     };
-    let (point, feasibility) = incumbent.point.clone().unwrap_or((
-        Point {
-            u: Mat::zeros(operator.dims().rows, 0),
-            s: vec![],
-            v: Mat::zeros(operator.dims().cols, 0),
-        },
-        if scale > 0.0 { 1.0 } else { 0.0 },
-    ));
-    let dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
-    let (l, r) = point.balanced();
-    let root = scale.sqrt();
-    let grow = |p: &Whitening, f: &Mat<f64>| {
-        let mut full = p.times(f.as_ref());
-        full.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v *= root));
-        full
-    };
-    let (l, r) = (grow(&left, &l), grow(&right, &r));
-    let objective = scale * point.nuclear_norm();
-    let lower_bound = scale * incumbent.lower();
-    let unidentified_rows = unseen(&rescaling.d1_squared);
-    let unidentified_cols = unseen(&rescaling.d2_squared);
+
+    let unidentified_rows = rescaling.d1_squared.null_rows();
+    let unidentified_cols = rescaling.d2_squared.null_rows();
     let mut warnings = Vec::new();
     if scale == 0.0 {
         warnings.push(Warning::ZeroTargets);
@@ -122,6 +147,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     if outcome.redundant > 0 {
         warnings.push(Warning::RedundantMeasurements(outcome.redundant));
     }
+    if blur > program.tolerance {
+        warnings.push(Warning::IllConditioned(blur));
+    }
     if let Some(misfit) = outcome.misfit {
         warnings.push(Warning::Residual(misfit));
     }
@@ -130,11 +158,11 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         status,
         objective,
         lower_bound,
-        relative_gap: relative_gap(objective, lower_bound),
-        feasibility,
+        relative_gap: if fits { relative_gap(objective, lower_bound) } else { 1.0 },
+        feasibility: fit.feasibility,
         rank: numerical_rank(&point.s),
-        unique: incumbent.unique,
-        scaled_trace: rescaling.scaled_trace(l.as_ref(), r.as_ref())?,
+        unique: incumbent.unique && status.is_certified(),
+        scaled_trace,
         iterations: monitor.iterations,
         unidentified_rows,
         unidentified_cols,
@@ -143,6 +171,70 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         left: l,
         right: r,
     })
+}
+
+/// Measurements whose norms differ by more than this factor are brought to one size: systems in
+/// them have the square of it in their condition.
+const UNEVEN: f64 = 1e3;
+
+/// Weights `1 / |B_i|_F` for the measurements in whitened variables, when their sizes differ much.
+///
+/// `|B_i|` lies within the condition of `P1` and `P2` of `|A_i|`, which is cheap to know.
+fn equilibration(
+    map: &dyn LinearMap,
+    whitened: &dyn LinearMap,
+    left: &Whitening,
+    right: &Whitening,
+) -> Option<Vec<f64>> {
+    let uneven = |norms: &[f64]| {
+        let seen = norms.iter().filter(|&&n| n > 0.0);
+        max_abs(norms) / seen.fold(f64::INFINITY, |a, &b| a.min(b))
+    };
+    if uneven(&map.norms()) * left.condition() * right.condition() <= UNEVEN {
+        return None;
+    }
+    let norms = whitened.norms();
+    let weight = |n: f64| if n > 0.0 { 1.0 / n } else { 1.0 };
+    (uneven(&norms) > UNEVEN).then(|| norms.into_iter().map(weight).collect())
+}
+
+/// How well an answer fits the caller's measurements.
+struct Fit {
+    /// `|A(L R^T) - b| / |b|`.
+    feasibility: f64,
+    /// `sum |y_i (A(L R^T) - b)_i|`: how far the misfit may move the objective.
+    slip: f64,
+}
+
+impl Fit {
+    fn of(
+        map: &dyn LinearMap,
+        targets: &[f64],
+        dual: &[f64],
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+    ) -> Fit {
+        let mut residual = vec![0.0; targets.len()];
+        map.apply_factored(l, r, &mut residual);
+        residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
+        let (size, misfit) = (norm(targets), norm(&residual));
+        Fit {
+            feasibility: if misfit == 0.0 { 0.0 } else { misfit / size },
+            slip: residual.iter().zip(dual).map(|(r, y)| (r * y).abs()).sum(),
+        }
+    }
+}
+
+/// Magnitudes within which an answer keeps its digits: outside, products with it may not.
+const SANE: (f64, f64) = (1e-305, 1e305);
+
+/// Checks that what is nonzero stays within double precision.
+fn in_range(what: &'static str, nonzero: bool, magnitudes: &[f64]) -> Result<(), Error> {
+    let sane = |v: f64| v == 0.0 || (SANE.0..=SANE.1).contains(&v);
+    match magnitudes.iter().find(|&&v| nonzero && !sane(v)) {
+        None => Ok(()),
+        Some(&magnitude) => Err(Error::Scale { what: what.into(), magnitude, sane: SANE }),
+    }
 }
 
 /// First-order rounds after an interior-point method that stalled.
@@ -259,23 +351,33 @@ fn travel(
     }
     // Dependent measurements: an independent set says all, unless the others contradict it.
     let subset = linear::independent(problem.map, gram);
-    outcome.redundant = problem.b.len() - subset.kept.len();
     let b = subset.gather(problem.b);
     let smaller = Equality { map: &subset, b: &b, norm_b: norm(&b), ..*problem };
     if let Some(kernel) = linear::definite(linear::measurement_gram(&subset), problem.par) {
         let z0 = linear::least_norm(&smaller, &kernel);
         let misfit = norm(&linear::residual(problem, z0.as_ref())) / problem.norm_b;
         if misfit <= FEASIBLE {
+            outcome.redundant = problem.b.len() - subset.kept.len();
             let mut inner = Incumbent::default();
             interior_point::interior_point(&smaller, z0, &kernel, &mut inner, monitor)?;
-            if let Some(bound) = inner.bound {
-                incumbent.offer_bound(linear::spread_bound(&subset, bound));
-            }
-            if let Some((point, _)) = inner.point {
-                let infeasibility = problem.infeasibility(&point);
-                incumbent.offer_point(point, infeasibility);
-            }
-            incumbent.unique = inner.unique;
+            adopt(problem, inner, |y| subset.spread(&y), incumbent);
+            return Ok(outcome);
+        }
+    }
+    // Their Gram squares what sets nearly equal measurements apart; an orthonormal basis does not.
+    if let Some(basis) = linear::orthonormal(problem) {
+        outcome.redundant = problem.b.len() - basis.rank();
+        let smaller = Equality {
+            map: &basis.map,
+            b: &basis.targets,
+            norm_b: norm(&basis.targets),
+            ..*problem
+        };
+        if let Some(kernel) = linear::definite(linear::measurement_gram(&basis.map), problem.par) {
+            let z0 = linear::least_norm(&smaller, &kernel);
+            let mut inner = Incumbent::default();
+            interior_point::interior_point(&smaller, z0, &kernel, &mut inner, monitor)?;
+            adopt(problem, inner, |y| basis.spread(y), incumbent);
             return Ok(outcome);
         }
     }
@@ -285,9 +387,29 @@ fn travel(
     Ok(outcome)
 }
 
+/// Offers the answer of an equivalent problem with fewer measurements; `spread` takes its dual
+/// vectors to those of the whole.
+fn adopt(
+    problem: &Equality<'_>,
+    inner: Incumbent,
+    spread: impl Fn(Vec<f64>) -> Vec<f64>,
+    incumbent: &mut Incumbent,
+) {
+    if let Some(Bound { y, lower }) = inner.bound {
+        incumbent.offer_bound(Bound { y: spread(y), lower });
+    }
+    if let Some((point, _)) = inner.point {
+        let infeasibility = problem.infeasibility(&point);
+        incumbent.offer_point(point, infeasibility);
+    }
+    incumbent.unique = inner.unique;
+}
+
 /// Everything that a caller can get wrong.
 fn check(program: &Program<'_>) -> Result<(), Error> {
     check_targets(program.map, program.targets)?;
+    let largest = max_abs(program.targets);
+    in_range("the largest target", largest > 0.0, &[largest])?;
     let dims = program.map.dims();
     let tolerance = program.tolerance;
     if !(tolerance > 0.0 && tolerance < 1.0) {

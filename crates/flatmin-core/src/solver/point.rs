@@ -1,7 +1,7 @@
 //! Points of fixed rank, and the map restricted to the tangent space at one of them.
 
 use crate::linalg::{self, Cholesky, Par, product, scale_columns};
-use crate::operator::LinearMap;
+use crate::operator::{Dims, LinearMap};
 use crate::{Error, Mat, MatRef};
 
 /// `Z = U diag(s) V^T` with orthonormal frames and `s` nonincreasing.
@@ -13,6 +13,11 @@ pub(super) struct Point {
 }
 
 impl Point {
+    /// The zero matrix.
+    pub(super) fn zero(dims: Dims) -> Point {
+        Point { u: Mat::zeros(dims.rows, 0), s: vec![], v: Mat::zeros(dims.cols, 0) }
+    }
+
     /// Best approximation of rank at most `rank` of a matrix.
     pub(super) fn truncate(z: MatRef<'_, f64>, rank: usize, par: Par) -> Result<Point, Error> {
         Ok(Point::leading(linalg::svd(z, par)?, rank))
@@ -45,7 +50,7 @@ impl Point {
     }
 
     pub(super) fn nuclear_norm(&self) -> f64 {
-        self.s.iter().sum()
+        self.s.iter().fold(0.0, |sum, s| sum + s)
     }
 
     pub(super) fn matrix(&self) -> Mat<f64> {

@@ -59,6 +59,8 @@ pub enum Warning {
     ZeroTargets,
     /// Measurements that repeat what the others say.
     RedundantMeasurements(usize),
+    /// `D1` or `D2` is known to this relative accuracy only, which is coarser than the tolerance.
+    IllConditioned(f64),
     /// The least-squares residual of inconsistent measurements, relative to the targets.
     Residual(f64),
 }
@@ -81,6 +83,11 @@ impl fmt::Display for Warning {
             Warning::RedundantMeasurements(n) => {
                 write!(f, "{n} measurement(s) are combinations of the others")
             }
+            Warning::IllConditioned(error) => write!(
+                f,
+                "D1 or D2 is so ill-conditioned that double precision gives it to {error:.0e} only: \
+                 nothing can be certified beyond that"
+            ),
             Warning::Residual(r) => write!(
                 f,
                 "no matrix fits the measurements: the least-squares residual is {r:.2e} of the \
@@ -119,7 +126,8 @@ pub struct Recovery {
     pub objective: f64,
     /// `<b, y>` for the dual vector [`Recovery::dual`]: no feasible matrix has a smaller objective.
     pub lower_bound: f64,
-    /// `(objective - lower_bound) / objective`, in absolute value.
+    /// `(objective - lower_bound) / objective`, in absolute value; 1 for an answer that does not fit
+    /// the measurements, about which a bound says nothing.
     pub relative_gap: f64,
     /// `|A(X) - b|_2 / |b|_2`.
     pub feasibility: f64,

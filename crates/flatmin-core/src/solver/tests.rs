@@ -251,3 +251,129 @@ fn names_what_the_caller_got_wrong() {
     let answer = Program::new(&map, &b, Objective::Flat).rank(50).solve().unwrap();
     assert_eq!(answer.status, Status::Certified);
 }
+
+/// Measurements in units twenty decades apart: the optimum is (1, 1) for both objectives, and what
+/// is measured is never called unseen.
+#[test]
+fn units_of_the_measurements_do_not_matter() {
+    for unit in [1e-10, 1e-3, 1.0, 1e5, 1e10] {
+        let map = DenseMap::new(2, 2, vec![unit, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]).unwrap();
+        let b = [unit, 1.0];
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let answer = Program::new(&map, &b, objective).solve().unwrap();
+            assert_eq!(answer.status, Status::Certified, "{objective}, unit {unit:e}");
+            let x = answer.matrix();
+            let error = (x[(0, 0)] - 1.0).abs().max((x[(0, 1)] - 1.0).abs());
+            // FLAT gives the column its weight, so its digits are those of D1 X D2.
+            assert!(error < 1e-6, "{objective}, unit {unit:e}: off by {error:e}");
+            assert_eq!(answer.unidentified_cols, [0usize; 0]);
+            // By hand: D1 X D2 = (1/4) (unit^2 + 1)^{1/2} (unit, 1) on the first row.
+            let expected = match objective {
+                Objective::Flat => (unit * unit + 1.0) / 4.0,
+                Objective::Nuclear => 2f64.sqrt(),
+            };
+            approx::assert_relative_eq!(answer.objective, expected, max_relative = 1e-8);
+        }
+    }
+}
+
+/// Scaling a measurement and its target is a change of unit: NUC does not see it, below the
+/// transition or above.
+#[test]
+fn graded_measurements_have_the_same_solution() {
+    for (m, seed) in [(40, 21), (80, 22)] {
+        let (map, b, _) = sensing(8, 7, 2, m, seed);
+        let plain = Program::new(&map, &b, Objective::Nuclear).solve().unwrap();
+        let unit = |i: usize| 10f64.powi((i as i32 * 7) % 11 - 5);
+        let data = map.as_slice().iter().enumerate().map(|(at, a)| a * unit(at / 56)).collect();
+        let graded = DenseMap::new(8, 7, data).unwrap();
+        let b: Vec<f64> = b.iter().enumerate().map(|(i, b)| b * unit(i)).collect();
+        let answer = Program::new(&graded, &b, Objective::Nuclear).solve().unwrap();
+        assert_eq!(answer.status, Status::Certified);
+        approx::assert_relative_eq!(answer.objective, plain.objective, max_relative = 2e-8);
+        audit(&graded, &b, &answer);
+        let flat = Program::new(&graded, &b, Objective::Flat).solve().unwrap();
+        assert_eq!(flat.status, Status::Certified);
+        audit(&graded, &b, &flat);
+    }
+}
+
+/// Two measurements that differ by little more than rounding still say what they say.
+#[test]
+fn nearly_repeated_measurements_are_consistent() {
+    for (m, apart) in [(20, 1e-8), (20, 1e-6), (60, 1e-8)] {
+        let (map, mut b, truth) = sensing(8, 7, 2, m, 23);
+        let mut data = map.as_slice().to_vec();
+        let extra = stream(24, Role::Measurements).gaussian_vector(56);
+        data.extend(map.as_slice()[..56].iter().zip(&extra).map(|(a, e)| a + apart * e));
+        let near = DenseMap::new(8, 7, data).unwrap();
+        b.resize(m + 1, 0.0);
+        near.apply(truth.as_ref(), &mut b);
+        let answer = Program::new(&near, &b, Objective::Nuclear).solve().unwrap();
+        assert_ne!(answer.status, Status::Inconsistent, "m = {m}, {apart:e} apart");
+        assert!(answer.feasibility < 1e-9);
+        // Against the same two measurements taken apart: A_1 and the difference, magnified.
+        let mut data = map.as_slice().to_vec();
+        data.extend(&extra);
+        let apart = DenseMap::new(8, 7, data).unwrap();
+        apart.apply(truth.as_ref(), &mut b);
+        let reference = Program::new(&apart, &b, Objective::Nuclear).solve().unwrap();
+        approx::assert_relative_eq!(answer.objective, reference.objective, max_relative = 1e-6);
+    }
+}
+
+/// Rows without entries take no memory in the solve, however many there are.
+#[test]
+fn entries_far_apart_are_a_small_problem() {
+    let far = 1_000_000;
+    let map = Entries::new(far + 1, far + 1, &[0, far, 0], &[0, 0, far]).unwrap();
+    let b = [1.0, 2.0, 3.0];
+    // |Z|_*^2 = |Z|_F^2 + 2 |det Z| for a 2 x 2 matrix, minimised by hand over its free entry.
+    for (objective, expected) in [(Objective::Flat, 2.0), (Objective::Nuclear, 1.0)] {
+        let answer = Program::new(&map, &b, objective).solve().unwrap();
+        assert_eq!(answer.status, Status::Certified);
+        let (l, r) = answer.factors();
+        let corner: f64 = (0..l.ncols()).map(|j| l[(far, j)] * r[(far, j)]).sum();
+        assert!((corner - expected).abs() < 1e-3, "{objective}: {corner}");
+        assert_eq!(answer.unidentified_rows.len(), far - 1);
+    }
+    assert!(matches!(Entries::new(usize::MAX, 1, &[0], &[0]), Err(Error::Parameter { .. })));
+}
+
+/// Beyond the range of double precision nothing is guessed.
+#[test]
+fn magnitudes_without_digits_are_refused() {
+    let (map, b, _) = completion(6, 5, 1, 0.8, 9);
+    for scale in [1e-310, 1e-306, 1e307] {
+        let b: Vec<f64> = b.iter().map(|b| b * scale).collect();
+        let error = Program::new(&map, &b, Objective::Flat).solve().unwrap_err();
+        assert!(matches!(error, Error::Scale { .. }), "scale {scale:e}: {error}");
+    }
+    // Fine targets, but the answer would be about 1e400.
+    let map = DenseMap::new(1, 1, vec![1e-120]).unwrap();
+    let error = Program::new(&map, &[1e280], Objective::Nuclear).solve().unwrap_err();
+    assert!(matches!(error, Error::Scale { .. }), "{error}");
+}
+
+/// A solve that is stopped at once still returns its best, and claims nothing about it.
+#[test]
+fn a_stopped_solve_claims_nothing() {
+    for (map, b) in [
+        (
+            Box::new(sensing(12, 12, 2, 120, 10).0) as Box<dyn LinearMap>,
+            sensing(12, 12, 2, 120, 10).1,
+        ),
+        (Box::new(completion(9, 9, 2, 0.5, 3).0), completion(9, 9, 2, 0.5, 3).1),
+    ] {
+        for limit in 1..6 {
+            let program = Program::new(map.as_ref(), &b, Objective::Flat).max_iterations(limit);
+            let answer = program.solve().unwrap();
+            if answer.status == Status::Certified {
+                continue;
+            }
+            assert_eq!(answer.status, Status::IterationLimit);
+            assert!(answer.objective.is_sign_positive() && answer.rank > 0);
+            assert!(answer.relative_gap > 1e-8 && !answer.unique);
+        }
+    }
+}

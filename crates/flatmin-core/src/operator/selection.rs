@@ -1,29 +1,42 @@
-//! Some of the measurements of a map.
+//! Some of the measurements of a map, each multiplied by a weight.
 
 use super::{Dims, LinearMap};
 use faer::{Mat, MatMut, MatRef};
 
-/// The measurements `kept` of a map, in that order.
-pub(crate) struct Subset<'a> {
+/// `B_t = weights_t A_{kept_t}`: a choice of the measurements of a map, equilibrated.
+pub(crate) struct Selection<'a> {
     pub(crate) map: &'a dyn LinearMap,
     pub(crate) kept: Vec<usize>,
+    pub(crate) weights: Vec<f64>,
 }
 
-impl Subset<'_> {
-    /// The vector over all measurements that vanishes off the kept ones.
+impl<'a> Selection<'a> {
+    /// All measurements, weighted.
+    pub(crate) fn weighted(map: &'a dyn LinearMap, weights: Vec<f64>) -> Selection<'a> {
+        Selection { map, kept: (0..weights.len()).collect(), weights }
+    }
+
+    /// Some measurements, as they are.
+    pub(crate) fn of(map: &'a dyn LinearMap, kept: Vec<usize>) -> Selection<'a> {
+        let weights = vec![1.0; kept.len()];
+        Selection { map, kept, weights }
+    }
+
+    /// `y` over all measurements with `A*(y)` the adjoint's image of a vector over the chosen ones.
     pub(crate) fn spread(&self, y: &[f64]) -> Vec<f64> {
         let mut full = vec![0.0; self.map.dims().measurements];
-        self.kept.iter().zip(y).for_each(|(&i, y)| full[i] = *y);
+        let chosen = self.kept.iter().zip(&self.weights);
+        chosen.zip(y).for_each(|((&i, w), y)| full[i] = w * y);
         full
     }
 
-    /// The kept entries of a vector over all measurements.
+    /// The chosen, weighted entries of a vector over all measurements.
     pub(crate) fn gather(&self, full: &[f64]) -> Vec<f64> {
-        self.kept.iter().map(|&i| full[i]).collect()
+        self.kept.iter().zip(&self.weights).map(|(&i, w)| w * full[i]).collect()
     }
 }
 
-impl LinearMap for Subset<'_> {
+impl LinearMap for Selection<'_> {
     fn dims(&self) -> Dims {
         Dims { measurements: self.kept.len(), ..self.map.dims() }
     }
@@ -44,6 +57,10 @@ impl LinearMap for Subset<'_> {
         out.copy_from_slice(&self.gather(&full));
     }
 
+    fn measurement(&self, i: usize) -> Mat<f64> {
+        self.map.measurement(self.kept[i]) * faer::Scale(self.weights[i])
+    }
+
     fn schur(
         &self,
         w1: MatRef<'_, f64>,
@@ -56,7 +73,7 @@ impl LinearMap for Subset<'_> {
         self.map.schur(w1, w2, w12, full.as_mut());
         for (j, &q) in self.kept.iter().enumerate() {
             for (i, &p) in self.kept.iter().enumerate().skip(j) {
-                out[(i, j)] = full[(p.max(q), p.min(q))];
+                out[(i, j)] = self.weights[i] * self.weights[j] * full[(p.max(q), p.min(q))];
             }
         }
     }
@@ -70,9 +87,10 @@ mod tests {
 
     #[test]
     fn obeys_the_law_of_linear_maps() {
-        let mut stream = Stream::new(1, "subset", 0, 0, Role::Measurements);
+        let mut stream = Stream::new(1, "selection", 0, 0, Role::Measurements);
         let map = DenseMap::new(3, 4, stream.gaussian_vector(3 * 4 * 6)).unwrap();
-        let subset = Subset { map: &map, kept: vec![0, 2, 5] };
-        assert!(check::adjoint(&subset, 5) < 1e-12);
+        assert!(check::adjoint(&Selection::of(&map, vec![0, 2, 5]), 5) < 1e-12);
+        let weights = vec![1.0, 1e-3, 1e3, 2.0, -1.0, 0.5];
+        assert!(check::adjoint(&Selection::weighted(&map, weights), 5) < 1e-12);
     }
 }
