@@ -19,6 +19,7 @@ pub use dense::DenseMap;
 pub use entries::Entries;
 pub(crate) use selection::Selection;
 pub(crate) use whitened::Whitened;
+pub(crate) use whitening::Side;
 pub use whitening::Whitening;
 
 /// Sizes of a linear map `R^{rows x cols} -> R^measurements`.

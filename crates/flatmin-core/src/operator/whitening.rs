@@ -12,7 +12,7 @@
 //! `G`, says how many digits of `D` the Gram carries (Higham, *Accuracy and stability of numerical
 //! algorithms*, 2002, section 10.1).
 
-use super::Gram;
+use super::{Gram, LinearMap};
 use crate::linalg::{self, Cholesky, Par, product};
 use crate::{Error, Mat, MatRef};
 
@@ -24,6 +24,21 @@ fn rank_floor(order: usize) -> f64 {
 
 /// Condition of `C` up to which its triangular factor serves.
 const WELL_CONDITIONED: f64 = 1e4;
+
+/// Diagonal entries of an orthogonal factorisation below this fraction of the largest count as zero.
+const QR_FLOOR: f64 = 1e-14;
+
+/// Most numbers in a stack of measurements that is factored.
+const LARGEST_STACK: usize = 1 << 24;
+
+/// The side of the matrix that a Gram belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Rows: `sum A_i A_i^T`.
+    Left,
+    /// Columns: `sum A_i^T A_i`.
+    Right,
+}
 
 /// `P` with `P^T G P = I` on the range of a Gram `G`, or an orthonormal basis of that range.
 #[derive(Debug, Clone)]
@@ -60,6 +75,97 @@ impl Whitening {
             Gram::Diagonal(g) => Ok(Whitening::diagonal_of(g, weighted)),
             Gram::Dense(g) => Whitening::dense_of(g, weighted),
         }
+    }
+
+    /// `P` of one side of a map, whose Gram, up to a factor, is `gram`: from the measurements
+    /// themselves where the Gram has lost digits of them.
+    ///
+    /// # Errors
+    /// As [`Whitening::new`].
+    pub(crate) fn of_side(
+        map: &dyn LinearMap,
+        gram: &Gram,
+        side: Side,
+        weighted: bool,
+    ) -> Result<Whitening, Error> {
+        let whitening = Whitening::new(gram, weighted)?;
+        let dims = map.dims();
+        let size = dims.rows.saturating_mul(dims.cols).saturating_mul(dims.measurements);
+        let seen = gram.order() - gram.null_rows().len();
+        let sound = f64::EPSILON * WELL_CONDITIONED;
+        if (whitening.error <= sound && whitening.rank() == seen) || size > LARGEST_STACK {
+            return Ok(whitening);
+        }
+        // The Gram's factor tells the unit that `gram` is in.
+        let trace = |g: &Gram| match g {
+            Gram::Diagonal(g) => g.iter().sum::<f64>(),
+            Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).sum(),
+        };
+        let stack = stacked(map, side);
+        let squares: f64 = stack.col_iter().map(|c| c.squared_norm_l2()).sum();
+        let unit = (trace(gram) / squares).sqrt();
+        Whitening::of_stack(stack * faer::Scale(unit), weighted)
+    }
+
+    /// `P` of `G = M^T M`.
+    fn of_stack(m: Mat<f64>, weighted: bool) -> Result<Whitening, Error> {
+        let order = m.ncols();
+        let s: Vec<f64> = m.col_iter().map(|c| c.norm_l2()).collect();
+        let inverse_scales: Vec<f64> =
+            s.iter().map(|&s| if s > 0.0 { 1.0 / s } else { 0.0 }).collect();
+        let scaled = linalg::scale_columns(m.as_ref(), &inverse_scales);
+        let norms: Vec<f64> = scaled.row_iter().map(|r| r.norm_l2()).collect();
+        // Large rows first: then the factorisation is stable row by row (Cox, Higham, *Stability of
+        // Householder QR factorization for weighted least squares problems*, 1998).
+        let mut rows: Vec<usize> = (0..norms.len()).filter(|&i| norms[i] > 0.0).collect();
+        rows.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]));
+        // The rank does not depend on the units of the rows.
+        let even = Mat::from_fn(rows.len(), order, |i, j| scaled[(rows[i], j)] / norms[rows[i]]);
+        let (_, even_r, even_order) = linalg::pivoted_qr(even.as_ref());
+        let largest = if even_r.nrows() > 0 { even_r[(0, 0)].abs() } else { 0.0 };
+        let rank =
+            (0..even_r.nrows()).take_while(|&i| even_r[(i, i)].abs() > QR_FLOOR * largest).count();
+        let frame = |r: &Mat<f64>, of: &[usize]| {
+            // S Pi R^T, whose columns span the range of G.
+            let mut f = Mat::zeros(order, rank);
+            for (j, &at) in of.iter().enumerate() {
+                for k in 0..rank.min(j + 1) {
+                    f[(at, k)] = s[at] * r[(k, j)];
+                }
+            }
+            f
+        };
+        if !weighted {
+            let (mut u, _) = linalg::thin_qr(frame(&even_r, &even_order).as_ref());
+            (0..order).filter(|&i| s[i] == 0.0).for_each(|i| u.row_mut(i).fill(0.0));
+            let seen = s.iter().filter(|&&s| s > 0.0).count();
+            if rank == seen {
+                let kept: Vec<usize> = (0..order).filter(|&i| s[i] > 0.0).collect();
+                let weights = vec![1.0; rank];
+                let factor = Factor::Diagonal { order, kept, weights };
+                return Ok(Whitening { factor, condition: 1.0, error: 0.0 });
+            }
+            let inverse = u.transpose().to_owned();
+            return Ok(Whitening {
+                factor: Factor::Dense { p: u, inverse },
+                condition: 1.0,
+                error: 0.0,
+            });
+        }
+        let sorted = Mat::from_fn(rows.len(), order, |i, j| scaled[(rows[i], j)]);
+        let (_, r, pivots) = linalg::pivoted_qr(sorted.as_ref());
+        let (p, inverse) = from_frame(frame(&r, &pivots), &s);
+        // What was reached: M P has orthonormal columns.
+        let image = product(m.as_ref(), p.as_ref());
+        let off = product(image.transpose(), image.as_ref()) - Mat::<f64>::identity(rank, rank);
+        let inner =
+            linalg::singular_values(linalg::scale_columns(p.transpose(), &s).as_ref(), Par::Seq)?;
+        let positive: Vec<f64> = s.iter().copied().filter(|&s| s > 0.0).collect();
+        Ok(Whitening {
+            factor: Factor::Dense { p, inverse },
+            condition: spread(&inner) * spread(&positive),
+            error: off.norm_l2(),
+        })
     }
 
     fn diagonal_of(g: &[f64], weighted: bool) -> Whitening {
@@ -107,8 +213,7 @@ impl Whitening {
                 error: f64::EPSILON * condition,
             });
         }
-        // C = Q diag(w) Q^T, cut to its range. F = S Q diag(w)^{1/2} has G = F F^T; with F = U T,
-        // U spans the range of G, and P = U T^{-T} has P^T G P = I and P^+ = T^T U^T.
+        // C = Q diag(w) Q^T, cut to its range: F = S Q diag(w)^{1/2} has G = F F^T.
         let (w, q) = linalg::symmetric_eigen(c.as_ref(), Par::Seq)?;
         let floor = rank_floor(n) * linalg::max_abs(&w);
         let kept: Vec<usize> = (0..n).filter(|&j| w[j] > floor).collect();
@@ -238,6 +343,35 @@ impl Whitening {
     }
 }
 
+/// `P` and `P^+` of `G = F F^T`: with `F = U T`, `U` spans the range of `G`, and `P = U T^{-T}` has
+/// `P^T G P = I` and `P^+ = T^T U^T`. Rows of no scale are zero exactly, not up to rounding.
+fn from_frame(f: Mat<f64>, scales: &[f64]) -> (Mat<f64>, Mat<f64>) {
+    let (mut u, t) = linalg::thin_qr(f.as_ref());
+    (0..scales.len()).filter(|&i| scales[i] == 0.0).for_each(|i| u.row_mut(i).fill(0.0));
+    let mut p = u.transpose().to_owned();
+    linalg::solve_upper(t.as_ref(), p.as_mut());
+    (p.transpose().to_owned(), product(t.transpose(), u.transpose()))
+}
+
+/// `M` with `M^T M = sum A_i A_i^T` (left) or `sum A_i^T A_i` (right): the measurements, stacked.
+fn stacked(map: &dyn LinearMap, side: Side) -> Mat<f64> {
+    let dims = map.dims();
+    let (height, order) = match side {
+        Side::Left => (dims.cols, dims.rows),
+        Side::Right => (dims.rows, dims.cols),
+    };
+    let mut stack = Mat::zeros(height * dims.measurements, order);
+    for i in 0..dims.measurements {
+        let a = map.measurement(i);
+        let block = stack.as_mut().subrows_mut(i * height, height);
+        match side {
+            Side::Left => { block }.copy_from(a.transpose()),
+            Side::Right => { block }.copy_from(&a),
+        }
+    }
+    stack
+}
+
 /// `L^{-1}`, `L` and a bound on the condition number of `C = L L^T`; `None` when it is not definite.
 fn triangular(c: &Mat<f64>) -> Option<(Mat<f64>, Mat<f64>, f64)> {
     let n = c.nrows();
@@ -307,6 +441,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Measurements in units decades apart, where the Gram of the rows has lost what `M` still has.
+    #[test]
+    fn takes_graded_measurements_as_they_are() {
+        let mut stream = Stream::new(2, "whitening", 0, 0, Role::Measurements);
+        let mut data = stream.gaussian_vector(6 * 5);
+        for (i, row) in data.chunks_exact_mut(5).enumerate() {
+            row.iter_mut().for_each(|v| *v *= 10f64.powi(3 - i as i32));
+        }
+        let map = crate::DenseMap::new(1, 5, data).unwrap();
+        let gram = map.grams().1;
+        let blunt = Whitening::new(&gram, true).unwrap();
+        assert!(blunt.rank() < 5 || blunt.error() > 1e-8);
+        let p = Whitening::of_side(&map, &gram, Side::Right, true).unwrap();
+        assert_eq!(p.rank(), 5);
+        assert!(p.error() < 1e-10, "{:e}", p.error());
+        let q = Whitening::of_side(&map, &gram, Side::Right, false).unwrap();
+        assert!(q.is_identity());
     }
 
     /// Twenty decades between two columns are a matter of units, not of rank.

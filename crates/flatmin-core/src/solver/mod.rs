@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs, norm};
 use crate::loss::check_targets;
-use crate::operator::{LinearMap, Selection, Whitened, Whitening};
+use crate::operator::{LinearMap, Selection, Side, Whitened, Whitening};
 use crate::{Mat, MatRef};
 use equality::{Bound, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
 use linear::LARGEST_SYSTEM;
@@ -37,8 +37,8 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let map = program.map;
     let rescaling = Rescaling::new(map)?;
     let flat = program.objective == Objective::Flat;
-    let left = Whitening::new(&rescaling.d1_squared, flat)?;
-    let right = Whitening::new(&rescaling.d2_squared, flat)?;
+    let left = Whitening::of_side(map, &rescaling.d1_squared, Side::Left, flat)?;
+    let right = Whitening::of_side(map, &rescaling.d2_squared, Side::Right, flat)?;
 
     // The map in whitened variables, its measurements brought to one size where they are not.
     let inner;
@@ -116,7 +116,8 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let fit = Fit::of(map, program.targets, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
-    let sound = fit.slip <= program.tolerance * objective && blur <= program.tolerance;
+    let slip = if objective > 0.0 { fit.slip / objective } else { 0.0 };
+    let sound = slip <= program.tolerance && blur <= program.tolerance;
     let fits = scale == 0.0 || incumbent.upper().is_finite();
     let status = match monitor.stop {
         _ if scale == 0.0 || (incumbent.gap() <= problem.tolerance && sound) => Status::Certified,
@@ -149,6 +150,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     }
     if blur > program.tolerance {
         warnings.push(Warning::IllConditioned(blur));
+    }
+    if slip > program.tolerance && incumbent.gap() <= program.tolerance {
+        warnings.push(Warning::Sensitive(slip));
     }
     if let Some(misfit) = outcome.misfit {
         warnings.push(Warning::Residual(misfit));

@@ -61,6 +61,10 @@ pub enum Warning {
     RedundantMeasurements(usize),
     /// `D1` or `D2` is known to this relative accuracy only, which is coarser than the tolerance.
     IllConditioned(f64),
+    /// How far what rounding leaves of the misfit may move the objective, relative to it, when that
+    /// is more than the tolerance: measurements that nearly repeat one another have large
+    /// multipliers.
+    Sensitive(f64),
     /// The least-squares residual of inconsistent measurements, relative to the targets.
     Residual(f64),
 }
@@ -87,6 +91,11 @@ impl fmt::Display for Warning {
                 f,
                 "D1 or D2 is so ill-conditioned that double precision gives it to {error:.0e} only: \
                  nothing can be certified beyond that"
+            ),
+            Warning::Sensitive(slip) => write!(
+                f,
+                "the measurements nearly depend on one another: the rounding error of the fit may \
+                 move the objective by {slip:.0e} of itself"
             ),
             Warning::Residual(r) => write!(
                 f,
