@@ -10,7 +10,7 @@
 use crate::linalg::{self, Par};
 use crate::loss::check_targets;
 use crate::operator::{Gram, LinearMap, Whitening};
-use crate::solver::{Objective, Recovery};
+use crate::solver::{Domain, Objective, Recovery};
 use crate::{Error, Mat, MatRef};
 
 /// What an answer claims, computed again.
@@ -20,11 +20,14 @@ pub struct Audit {
     pub objective: f64,
     /// `<b, y>`.
     pub lower_bound: f64,
-    /// `|D1^{-1} A*(y) D2^{-1}|_op` (flat) or `|A*(y)|_op` (nuclear): at most 1, up to rounding,
-    /// for the bound to hold.
+    /// `|D1^{-1} A*(y) D2^{-1}|_op` (flat) or `|A*(y)|_op` (nuclear), or the largest eigenvalue over
+    /// a semidefinite domain: at most 1, up to rounding, for the bound to hold.
     pub dual_norm: f64,
     /// `|A(X) - b|_2 / |b|_2`; 0 when `X` fits zero targets.
     pub feasibility: f64,
+    /// How far the matrix lies outside its domain, relative to its size: its skew part, or its most
+    /// negative eigenvalue.
+    pub outside: f64,
 }
 
 impl Audit {
@@ -60,6 +63,7 @@ impl Audit {
             });
         }
         let x = answer.matrix();
+        let outside = outside(answer.domain, x.as_ref())?;
         let mut residual = vec![0.0; dims.measurements];
         map.apply(x.as_ref(), &mut residual);
         residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
@@ -81,10 +85,32 @@ impl Audit {
         Ok(Audit {
             objective: singular_values(weighted.as_ref())?.iter().sum(),
             lower_bound: targets.iter().zip(&answer.dual).map(|(b, y)| b * y).sum(),
-            dual_norm: singular_values(whitened.as_ref())?.first().copied().unwrap_or(0.0),
+            dual_norm: match answer.domain {
+                Domain::Semidefinite => {
+                    linalg::symmetric_eigenvalues(whitened.as_ref())?.last().copied().unwrap_or(0.0)
+                }
+                _ => singular_values(whitened.as_ref())?.first().copied().unwrap_or(0.0),
+            },
+            outside,
             feasibility: if miss == 0.0 { 0.0 } else { miss / size },
         })
     }
+}
+
+fn outside(domain: Domain, x: MatRef<'_, f64>) -> Result<f64, Error> {
+    let size = x.norm_max();
+    if domain == Domain::General || size == 0.0 {
+        return Ok(0.0);
+    }
+    let skew = (x - x.transpose()).norm_max() / size;
+    let negative = match domain {
+        Domain::Semidefinite => {
+            let values = linalg::symmetric_eigenvalues(scaled(x, 1.0 / size).as_ref())?;
+            values.first().map_or(0.0, |v| -v)
+        }
+        _ => 0.0,
+    };
+    Ok(skew.max(negative))
 }
 
 /// `D1^2` and `D2^2`.

@@ -27,5 +27,5 @@ pub use error::Error;
 pub use faer::{Mat, MatMut, MatRef};
 pub use flatness::Rescaling;
 pub use loss::FactoredLoss;
-pub use operator::{DenseMap, Dims, Entries, Gram, LinearMap};
-pub use solver::{Objective, Program, Progress, Recovery, Status};
+pub use operator::{DenseMap, Dims, Entries, Gram, LinearMap, RankOne};
+pub use solver::{Domain, Objective, Program, Progress, Recovery, Status};

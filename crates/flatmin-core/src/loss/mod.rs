@@ -1,6 +1,9 @@
-//! The overparameterised loss whose curvature flatness speaks of.
+//! The overparameterised losses whose curvature flatness speaks of.
 
 pub mod check;
+mod symmetric;
+
+pub use symmetric::SymmetricLoss;
 
 use crate::error::finite;
 use crate::linalg::{inner, kernel::dot};

@@ -71,7 +71,24 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     let image = map.adjoint_matrix(&apply(direction.as_ref()));
     let by_adjoint =
         stack(product(image.as_ref(), r.as_ref()), product(image.transpose(), l.as_ref()));
-    worst = worst.max(vectors(&symmetric_times(&normal, &stack(lt, rt)), &by_adjoint));
+    worst = worst.max(vectors(&symmetric_times(&normal, &stack(lt.clone(), rt)), &by_adjoint));
+
+    // The normal matrix of L -> A(L R^T), its upper left block.
+    let mut block = Mat::zeros(k * rows, k * rows);
+    map.gradient_normal(r.as_ref(), block.as_mut());
+    let image = map.adjoint_matrix(&apply(product(lt.as_ref(), r.transpose()).as_ref()));
+    let by_adjoint = columns(product(image.as_ref(), r.as_ref()));
+    worst = worst.max(vectors(&symmetric_times(&block, &columns(lt)), &by_adjoint));
+
+    // The measurements one by one.
+    let mut sum = Mat::zeros(rows, cols);
+    for (i, y) in y.iter().enumerate() {
+        sum += map.measurement(i) * faer::Scale(*y);
+    }
+    worst = worst.max(matrices(sum.as_ref(), back.as_ref()));
+    let squares: f64 = map.norms().iter().map(|n| n * n).sum();
+    let expected: f64 = (0..m).map(|i| map.measurement(i).squared_norm_l2()).sum();
+    worst = worst.max(scalar(squares, expected, expected));
 
     // Grams, through the diagonal blocks of that matrix: |A(L e_c e_j^T)|^2 summed over c and j.
     let (g1, g2) = map.grams();
@@ -93,9 +110,14 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     worst.max(vectors(&by_schur, &apply(image.as_ref())))
 }
 
+/// `vec A`.
+fn columns(a: Mat<f64>) -> Vec<f64> {
+    a.col_iter().flat_map(|c| c.iter().copied()).collect()
+}
+
 /// `(vec L, vec R)`.
 fn stack(l: Mat<f64>, r: Mat<f64>) -> Vec<f64> {
-    l.col_iter().chain(r.col_iter()).flat_map(|c| c.iter().copied()).collect()
+    [columns(l), columns(r)].concat()
 }
 
 /// Product of the symmetric matrix with this lower triangle and a vector.

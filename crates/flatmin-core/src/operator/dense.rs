@@ -259,6 +259,27 @@ impl LinearMap for DenseMap {
         }
     }
 
+    fn gradient_normal(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let Dims { rows, cols, measurements } = self.dims;
+        let n = v.ncols() * rows;
+        let block = ((1 << 17) / n.max(1)).clamp(1, measurements);
+        let mut gradients = Mat::zeros(n, block);
+        for (b, data) in self.data.chunks(block * self.size()).enumerate() {
+            let width = data.len() / self.size();
+            for (i, a) in data.chunks_exact(self.size()).enumerate() {
+                let image = gradients.col_as_slice_mut(i);
+                let image = MatMut::from_column_major_slice_mut(image, rows, v.ncols());
+                linalg::multiply(image, MatRef::from_row_major_slice(a, rows, cols), v);
+            }
+            let gradients = gradients.as_ref().subcols(0, width);
+            if b == 0 {
+                linalg::multiply_lower(out.as_mut(), gradients, gradients.transpose());
+            } else {
+                linalg::accumulate_lower(out.as_mut(), gradients, gradients.transpose());
+            }
+        }
+    }
+
     fn schur(
         &self,
         w1: MatRef<'_, f64>,

@@ -196,6 +196,19 @@ impl LinearMap for Entries {
         }
     }
 
+    fn gradient_normal(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let (rows, k) = (self.dims.rows, v.ncols());
+        out.fill(0.0);
+        for ((i, j), w) in self.positions().zip(&self.weights) {
+            for c in 0..k {
+                let v_c = w * w * v[(j, c)];
+                for e in 0..=c {
+                    out[(c * rows + i, e * rows + i)] += v_c * v[(j, e)];
+                }
+            }
+        }
+    }
+
     fn schur(
         &self,
         w1: MatRef<'_, f64>,

@@ -7,6 +7,7 @@
 pub mod check;
 mod dense;
 mod entries;
+mod rank_one;
 mod selection;
 mod whitened;
 mod whitening;
@@ -17,6 +18,7 @@ use faer::{Mat, MatMut, MatRef};
 
 pub use dense::DenseMap;
 pub use entries::Entries;
+pub use rank_one::RankOne;
 pub(crate) use selection::Selection;
 pub(crate) use whitened::Whitened;
 pub(crate) use whitening::Side;
@@ -213,6 +215,19 @@ pub trait LinearMap: Send + Sync {
             let left = crate::linalg::product(a.as_ref(), v);
             let right = crate::linalg::product(a.transpose(), u);
             let gradient = left.col_iter().chain(right.col_iter()).flat_map(|c| c.iter());
+            jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
+        }
+        crate::linalg::multiply_lower(out, jacobian.as_ref(), jacobian.transpose());
+    }
+
+    /// Lower triangle of `sum_i g_i g_i^T`, `g_i = vec(A_i V)` column-major, of order `k d1`: the
+    /// normal matrix of `L -> A(L V^T)`. Entries above the diagonal may hold anything.
+    fn gradient_normal(&self, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let Dims { rows, measurements, .. } = self.dims();
+        let mut jacobian = Mat::zeros(v.ncols() * rows, measurements);
+        for i in 0..measurements {
+            let image = crate::linalg::product(self.measurement(i).as_ref(), v);
+            let gradient = image.col_iter().flat_map(|c| c.iter());
             jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
         }
         crate::linalg::multiply_lower(out, jacobian.as_ref(), jacobian.transpose());

@@ -119,6 +119,20 @@ impl LinearMap for Whitened<'_> {
         }
     }
 
+    fn gradient_normal(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let (k, d, rho) = (v.ncols(), self.left.order(), self.left.rank());
+        let mut full = Mat::zeros(k * d, k * d);
+        self.map.gradient_normal(self.right.times(v).as_ref(), full.as_mut());
+        linalg::symmetrise_from_lower(full.as_mut());
+        for c in 0..k {
+            for e in 0..=c {
+                let half = self.left.transpose_times(full.as_ref().submatrix(c * d, e * d, d, d));
+                let both = self.left.transpose_times(half.transpose());
+                out.as_mut().submatrix_mut(c * rho, e * rho, rho, rho).copy_from(both.transpose());
+            }
+        }
+    }
+
     fn schur(
         &self,
         w1: MatRef<'_, f64>,

@@ -1,5 +1,6 @@
 //! The problem that every road solves: `min |Z|_*  s.t.  B(Z) = b`, and what proves an answer.
 
+use super::domain::Domain;
 use super::point::{Point, Tangent};
 use super::program::Observer;
 use super::recovery::Progress;
@@ -8,9 +9,10 @@ use crate::operator::LinearMap;
 use crate::{Error, Mat};
 use std::ops::ControlFlow;
 
-/// `min |Z|_*  s.t.  B(Z) = b` in whitened variables and normalised targets.
+/// `min |Z|_*  s.t.  B(Z) = b` over a domain, in whitened variables and normalised targets.
 pub(super) struct Equality<'a> {
     pub(super) map: &'a dyn LinearMap,
+    pub(super) domain: Domain,
     pub(super) b: &'a [f64],
     pub(super) norm_b: f64,
     pub(super) tolerance: f64,
@@ -32,23 +34,29 @@ impl Equality<'_> {
         residual
     }
 
-    /// Degrees of freedom `r (rho1 + rho2 - r)` of the matrices of rank `r`.
+    /// Degrees of freedom of the matrices of rank `r`: `r (rho1 + rho2 - r)`, or
+    /// `r rho - r (r - 1) / 2` over a symmetric domain.
     pub(super) fn freedom(&self, rank: usize) -> usize {
         let dims = self.map.dims();
-        rank * (dims.rows + dims.cols - rank.min(dims.rows + dims.cols))
+        let rank = rank.min(dims.rows).min(dims.cols);
+        if self.domain.is_symmetric() {
+            rank * dims.rows - rank * rank.saturating_sub(1) / 2
+        } else {
+            rank * (dims.rows + dims.cols - rank)
+        }
     }
 
-    /// The bound of a dual vector, and the singular values of `B*(y)`.
+    /// The bound of a dual vector, and the values of `B*(y)` that its feasibility bounds by one.
     pub(super) fn bound(&self, y: Vec<f64>) -> Result<(Bound, Vec<f64>), Error> {
         let w = self.map.adjoint_matrix(&y);
-        let s = linalg::singular_values(w.as_ref(), self.par)?;
-        let largest = s.first().copied().unwrap_or(0.0);
-        Ok((self.bound_of(y, largest), s))
+        let values = self.domain.dual_values(w.as_ref(), self.par)?;
+        let largest = values.first().copied().unwrap_or(0.0);
+        Ok((self.bound_of(y, largest), values))
     }
 
-    /// The bound of `y`, given `|B*(y)|_op`.
+    /// The bound of `y`, given the dual norm of `B*(y)`.
     pub(super) fn bound_of(&self, mut y: Vec<f64>, largest: f64) -> Bound {
-        // Scaled by its operator norm any dual vector is feasible. The margin keeps it so under the
+        // Scaled by its norm any dual vector is feasible. The margin keeps it so under the
         // rounding errors of whoever checks it.
         let scale = 1.0 / (largest * (1.0 + 1e-14)).max(1.0);
         y.iter_mut().for_each(|y| *y *= scale);
@@ -57,7 +65,7 @@ impl Equality<'_> {
     }
 }
 
-/// A dual vector scaled to `|B*(y)|_op <= 1`, and the lower bound `<b, y>` that it proves.
+/// A dual vector scaled to be feasible, `|B*(y)|_op <= 1`, and the lower bound `<b, y>` that it proves.
 #[derive(Debug, Clone)]
 pub(super) struct Bound {
     pub(super) y: Vec<f64>,
@@ -119,14 +127,15 @@ impl Incumbent {
         // as good.
         let mut beyond = w.clone();
         linalg::subtract_product(beyond.as_mut(), u.as_ref(), v.transpose());
-        let slack = linalg::norm_below(beyond.as_ref(), 1.0 - 1e-6);
+        let domain = problem.domain;
+        let slack = domain.dual_norm_below(beyond.as_ref(), 1.0 - 1e-6);
         // Most often the norm is one, up to rounding: one Cholesky factor shows it, a spectrum is
         // not needed.
         let margin = 1.0 + 4.0 * f64::EPSILON * (w.nrows() + w.ncols()) as f64;
-        let largest = if slack && linalg::norm_below(w.as_ref(), margin) {
+        let largest = if slack && domain.dual_norm_below(w.as_ref(), margin) {
             margin
         } else {
-            linalg::operator_norm(w.as_ref())?
+            domain.dual_norm(w.as_ref(), problem.par)?
         };
         self.offer_bound(problem.bound_of(y, largest));
         self.unique |= slack && self.gap() <= problem.tolerance;

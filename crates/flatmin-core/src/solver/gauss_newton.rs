@@ -1,14 +1,14 @@
 //! The fast road: Gauss-Newton on the matrices of one rank, certified afterwards.
 //!
 //! With `Z = U S V^T` of rank `r`, a step solves `min |B(Z + T) - b|` over the tangent space
-//! `T = U Rt^T + Lt V^T` and retracts by a small decomposition; it converges quadratically to an
+//! (`T = U Rt^T + Lt V^T`, say) and retracts by a small decomposition; it converges quadratically to an
 //! interpolating matrix when there is one of that rank. The rank need not be known: it is read off
 //! the spectrum of `B*(b)`, raised while the residual stalls, and judged by the certificate, the
 //! least-norm `y` with `P_T(B*(y)) = U V^T`.
 
 use super::equality::{Equality, FEASIBLE, Incumbent, Monitor};
-use super::point::{Point, Tangent, beside};
-use crate::linalg::{self, norm};
+use super::point::{Point, Tangent};
+use crate::linalg::norm;
 use crate::{Error, Mat};
 
 /// Residual at which an iterate interpolates to the last digits.
@@ -73,17 +73,16 @@ pub(super) fn gauss_newton(
         if !monitor.tick("Gauss-Newton", objective, 0.0, at.infeasibility, at.point.rank()) {
             break;
         }
-        let Some(here) = Tangent::new(problem.map, &at.point.u, &at.point.v, 0.0, problem.par)
+        let Some(here) = Tangent::new(problem.map, problem.domain, &at.point, 0.0, problem.par)
         else {
             break;
         };
-        let (lt, rt) = here.solve(at.left.as_ref(), at.right.as_ref());
+        let direction = here.solve(here.gradient(&at.left, &at.right));
         tangent = Some(here);
         let mut step = 1.0;
         let next = loop {
-            let scaled =
-                |t: &Mat<f64>| Mat::from_fn(t.nrows(), t.ncols(), |i, j| -step * t[(i, j)]);
-            let trial = at.point.retract(scaled(&lt).as_ref(), scaled(&rt).as_ref())?;
+            let scaled: Vec<f64> = direction.iter().map(|t| -step * t).collect();
+            let trial = at.point.retract(problem.domain, &scaled)?;
             let trial = Evaluated::new(problem, trial);
             if trial.infeasibility < at.infeasibility {
                 break Some(trial);
@@ -118,7 +117,8 @@ pub(super) fn search(
     let short = dims.rows.min(dims.cols);
     // Beyond this rank the measurements cannot pin a matrix down, or its tangent space is too large.
     let identifiable = |r: usize| {
-        let order = r * (dims.rows + dims.cols);
+        let order =
+            r * if problem.domain.is_symmetric() { dims.rows } else { dims.rows + dims.cols };
         r <= short && problem.freedom(r) <= problem.b.len() && order <= LARGEST_TANGENT
     };
     let mut point = match start {
@@ -126,9 +126,9 @@ pub(super) fn search(
         None => {
             let back = problem.map.adjoint_matrix(problem.b);
             let width = rank.unwrap_or(0).max(4) + 8;
-            let spectrum = linalg::leading_svd(back.as_ref(), width, problem.par)?;
+            let spectrum = problem.domain.leading(back.as_ref(), width, problem.par)?;
             let guess = rank.unwrap_or_else(|| spectral_rank(&spectrum.s, identifiable));
-            let mut point = Point::leading(spectrum, guess.clamp(1, short));
+            let mut point = spectrum.leading(guess.clamp(1, short));
             point.s.fill(0.0);
             point
         }
@@ -148,14 +148,9 @@ pub(super) fn search(
         }
         // One rank more, along the steepest direction of the residual.
         let back = problem.map.adjoint_matrix(&arrival.residual);
-        let steepest = Point::truncate(back.as_ref(), 1, problem.par)?;
-        let (u, v) = (&arrival.point.u, &arrival.point.v);
-        let mut frames = Point::from_factors(
-            beside(u.as_ref(), steepest.u.as_ref()).as_ref(),
-            beside(v.as_ref(), steepest.v.as_ref()).as_ref(),
-        )?;
-        frames.s.fill(0.0);
-        point = frames;
+        let downhill = back * faer::Scale(-1.0);
+        let steepest = problem.domain.leading(downhill.as_ref(), short, problem.par)?.leading(1);
+        point = arrival.point.joined(&steepest, problem.domain)?;
     }
     Ok(())
 }
@@ -187,7 +182,7 @@ fn settle(
     };
     let tangent = match arrival.tangent {
         Some(tangent) => Some(tangent),
-        None => Tangent::new(problem.map, &arrival.point.u, &arrival.point.v, 0.0, problem.par),
+        None => Tangent::new(problem.map, problem.domain, &arrival.point, 0.0, problem.par),
     };
     incumbent.offer_point(arrival.point, arrival.infeasibility);
     if let Some(tangent) = tangent {

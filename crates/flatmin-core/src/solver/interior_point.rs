@@ -1,32 +1,41 @@
 //! The convex road: a primal-dual interior-point method that needs no rank and no luck.
 //!
-//! As a semidefinite pair, with `P = [W1 Z; Z^T W2]` and `W = B*(y)`,
+//! As a semidefinite pair, with `W = B*(y)`,
+//!
+//! | domain | primal | dual |
+//! |---|---|---|
+//! | general | `min tr P / 2`, `P = [. Z; Z^T .] >= 0` | `S = [I -W; -W^T I] >= 0` |
+//! | symmetric | `min tr P + tr N`, `Z = P - N`, `P, N >= 0` | `I - W >= 0`, `I + W >= 0` |
+//! | semidefinite | `min tr Z`, `Z >= 0` | `I - W >= 0` |
+//!
+//! each `s.t. B(Z) = b`, against `max <b, y>`. `S` is a function of `y`, so each `<b, y>` is a valid
+//! lower bound as it stands; but for a semidefinite domain `P` starts at the least-norm solution, and
+//! stays feasible too. A step follows the direction of Nesterov and Todd with Mehrotra's predictor and
+//! corrector. With the scaling matrices `G G^T`, `G^T S G = G^{-1} P G^{-T} = D`, of each block, its
+//! system is `<B_i, H(B_j)> dy = rhs`, where `H(W)` is what `-(G G^T) dS (G G^T)` does to `Z`:
 //!
 //! ```text
-//! min  (tr W1 + tr W2) / 2   s.t.  B(Z) = b,  P >= 0
-//! max  <b, y>                s.t.  S = [I -W; -W^T I] >= 0
+//! general        H(W) = W11 W W22 + W12 W^T W12       for G G^T = [W11 W12; W12^T W22]
+//! symmetric      H(W) = G1 G1^T W G1 G1^T + G2 G2^T W G2 G2^T
+//! semidefinite   H(W) = G G^T W G G^T
 //! ```
 //!
-//! Every iterate is feasible on both sides: `P` starts at the least-norm solution, and `S` is a
-//! function of `y`, so each `<b, y>` is a valid lower bound as it stands. A step follows the
-//! direction of Nesterov and Todd with Mehrotra's predictor and corrector. With the scaling matrix
-//! `G G^T = [W11 W12; W12^T W22]`, `G^T S G = G^{-1} P G^{-T} = D`, its system is
-//! `sum_j <B_i, W11 B_j W22 + W12 B_j^T W12> dy_j = rhs_i`, the [`schur`](LinearMap::schur)
-//! complement, whose structure each map exploits.
+//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits.
 //!
 //! References: Vandenberghe and Boyd, *Semidefinite programming*, SIAM Review 38, 1996; Todd, Toh,
 //! Tutuncu, *On the Nesterov-Todd direction in semidefinite programming*, SIAM J. Optim. 8, 1998;
 //! Liu and Vandenberghe, *Interior-point method for nuclear norm approximation*, SIAM J. Matrix
 //! Anal. 31, 2009.
 
-use super::equality::{Equality, Incumbent, Monitor, combine};
+use super::domain::{Domain, symmetrise};
+use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine};
 use super::linear::residual;
-use super::point::Point;
 use super::polish;
 use crate::linalg::{
     self, Cholesky, kernel::dot, multiply_lower, norm, product, symmetrise_from_lower,
 };
-use crate::{Error, Mat};
+use crate::operator::LinearMap;
+use crate::{Error, Mat, MatRef};
 
 /// Fraction of the way to the boundary that a step may go.
 const TO_BOUNDARY: f64 = 0.98;
@@ -41,7 +50,7 @@ const PATIENCE: (usize, usize) = (2, 20);
 /// Gap below which refinement is patient.
 const NEAR: f64 = 1e-4;
 
-/// Runs the method from the feasible point `z0` (with `kernel` the Cholesky factor of `B B*`).
+/// Runs the method from the least-norm point `z0` (with `kernel` the Cholesky factor of `B B*`).
 pub(super) fn interior_point(
     problem: &Equality<'_>,
     z0: Mat<f64>,
@@ -49,26 +58,26 @@ pub(super) fn interior_point(
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
-    let (d1, d2) = z0.shape();
-    let (n, m) = (d1 + d2, problem.b.len());
+    let cone = Cone { domain: problem.domain, rows: z0.nrows(), cols: z0.ncols() };
+    let m = problem.b.len();
     let mut y = vec![0.0; m];
-    let spread = 1.1 * linalg::operator_norm(z0.as_ref())?;
-    let mut p = Mat::from_fn(n, n, |i, j| if i == j { spread } else { 0.0 });
-    set_block(&mut p, &z0);
+    let mut p = cone.start(&z0)?;
+    let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
     let mut best_gap = f64::INFINITY;
     let mut stuck = 0;
     loop {
-        let z = p.as_ref().submatrix(0, d1, d1, d2).to_owned();
-        let s = slack(problem, &y, d1, d2);
-        // tr P / 2 bounds |Z|_* from above, so this never understates the gap.
-        let trace: f64 = (0..n).map(|i| p[(i, i)]).sum();
-        let lower: f64 = y.iter().zip(problem.b).map(|(y, b)| y * b).sum();
-        let gap = (0.5 * trace - lower).abs() / (0.5 * trace);
-        if !monitor.tick("interior point", 0.5 * trace, lower, infeasibility(problem, &z), n) {
+        let z = cone.primal(&p);
+        let s = cone.slacks(problem.map.adjoint_matrix(&y).as_ref());
+        // The trace bounds the norm of a feasible Z from above, so this never understates the gap.
+        let value = cone.value(&p);
+        let lower = dot(&y, problem.b);
+        let infeasible = infeasibility(problem, &z);
+        let gap = ((value - lower).abs() / value).max(infeasible);
+        if !monitor.tick("interior point", value, lower, infeasible, order) {
             break;
         }
-        if 0.5 * trace < (1.0 - problem.tolerance) * incumbent.upper() {
+        if infeasible <= FEASIBLE && value < (1.0 - problem.tolerance) * incumbent.upper() {
             // There is a better matrix than the interpolating one of low rank.
             incumbent.tangent = None;
         }
@@ -78,54 +87,42 @@ pub(super) fn interior_point(
         }
         stuck = if gap < 0.9 * best_gap { 0 } else { stuck + 1 };
         best_gap = best_gap.min(gap);
-        if gap <= 0.1 * problem.tolerance || stuck >= 4 {
+        // A bound from elsewhere may prove any point that fits.
+        let proved = infeasible <= 1e-12 && value * (1.0 - problem.tolerance) <= incumbent.lower();
+        if gap <= 0.1 * problem.tolerance || stuck >= 4 || proved {
             break;
         }
-        let Some(scaling) = Scaling::new(&p, s)? else {
-            break;
-        };
-        let w = product(scaling.g.as_ref(), scaling.g.transpose());
-        problem.map.schur(
-            w.as_ref().submatrix(0, 0, d1, d1),
-            w.as_ref().submatrix(d1, d1, d2, d2),
-            Some(w.as_ref().submatrix(0, d1, d1, d2)),
-            schur.as_mut(),
-        );
+        let scalings: Option<Vec<Scaling>> =
+            p.iter().zip(s).map(|(p, s)| Scaling::new(p, s)).collect::<Result<_, _>>()?;
+        let Some(scalings) = scalings else { break };
+        cone.schur(problem.map, &scalings, &mut schur);
         let Some(factor) = regularised_cholesky(&schur, problem) else { break };
         let patience = if gap > NEAR { PATIENCE.0 } else { PATIENCE.1 };
-        let system = System { problem, scaling: &scaling, w: &w, factor, patience };
-        let d = &scaling.d;
-        let mu = d.iter().map(|d| d * d).sum::<f64>() / n as f64;
+        let system = System { problem, cone, scalings: &scalings, factor, patience };
+        let mu = scalings.iter().flat_map(|g| &g.d).map(|d| d * d).sum::<f64>() / order as f64;
 
         // Predictor: straight at the boundary.
-        let predictor = Mat::from_fn(n, n, |i, j| if i == j { -d[i] } else { 0.0 });
+        let predictor: Vec<Mat<f64>> = scalings.iter().map(Scaling::to_boundary).collect();
         let (_, dp, ds) = system.direction(&z, &predictor);
-        let (reach_p, reach_s) = (scaling.reach(&dp)?, scaling.reach(&ds)?);
-        let ahead = remaining(d, &dp, &ds, reach_p.min(1.0), reach_s.min(1.0)) / n as f64;
+        let ahead = remaining(&scalings, &dp, &ds)? / order as f64;
         let centring = (ahead / mu).clamp(0.0, 1.0).powi(3);
 
         // Corrector: centred, with the second-order term of the predictor.
-        let cross = product(dp.as_ref(), ds.as_ref());
-        let corrector = Mat::from_fn(n, n, |i, j| {
-            let second = (cross[(i, j)] + cross[(j, i)]) / (d[i] + d[j]);
-            if i == j { centring * mu / d[i] - d[i] - second } else { -second }
-        });
+        let corrector: Vec<Mat<f64>> = scalings
+            .iter()
+            .zip(dp.iter().zip(&ds))
+            .map(|(scaling, (dp, ds))| scaling.corrector(dp, ds, centring * mu))
+            .collect();
         let (dy, dp, ds) = system.direction(&z, &corrector);
-        let step_p = (TO_BOUNDARY * scaling.reach(&dp)?).min(1.0);
-        let step_s = (TO_BOUNDARY * scaling.reach(&ds)?).min(1.0);
-        let lifted =
-            product(product(scaling.g.as_ref(), dp.as_ref()).as_ref(), scaling.g.transpose());
-        p = combine(&p, step_p, &lifted);
-        for j in 0..n {
-            for i in 0..j {
-                let mean = 0.5 * (p[(i, j)] + p[(j, i)]);
-                (p[(i, j)], p[(j, i)]) = (mean, mean);
-            }
+        let step_p = (TO_BOUNDARY * reach(&scalings, &dp)?).min(1.0);
+        let step_s = (TO_BOUNDARY * reach(&scalings, &ds)?).min(1.0);
+        for ((p, scaling), dp) in p.iter_mut().zip(&scalings).zip(&dp) {
+            *p = combine(p, step_p, &scaling.lift(dp));
+            symmetrise(p);
         }
         y.iter_mut().zip(&dy).for_each(|(y, dy)| *y += step_s * dy);
     }
-    let z = p.as_ref().submatrix(0, d1, d1, d2).to_owned();
-    finish(problem, z, y, kernel, incumbent, monitor)
+    finish(problem, cone.primal(&p), y, kernel, incumbent, monitor)
 }
 
 /// Offers the final iterate, made feasible to the last digits.
@@ -142,43 +139,149 @@ fn finish(
         kernel.solve_vector(&mut correction);
         z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
     }
-    let infeasible = infeasibility(problem, &z);
-    let svd = linalg::svd(z.as_ref(), problem.par)?;
+    let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-15);
     let (bound, w) = problem.bound(y)?;
     // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
-    let largest = svd.s.first().copied().unwrap_or(0.0);
-    let rank = svd.s.iter().zip(&w).take_while(|(s, w)| **s > largest * (1.0 - **w)).count();
+    let largest = point.s.first().copied().unwrap_or(0.0);
+    let rank = point.s.iter().zip(&w).take_while(|(s, w)| **s > largest * (1.0 - **w)).count();
     let y = bound.y.clone();
+    let near = (rank > 0 && rank < point.rank()).then(|| point.leading(rank));
+    let infeasible = problem.infeasibility(&point);
     incumbent.offer_bound(bound);
-    incumbent.offer_point(Point::leading(svd.clone(), svd.s.len()).trimmed(1e-15), infeasible);
-    if rank > 0 && rank < svd.s.len() {
-        polish::polish(problem, Point::leading(svd, rank), &y, incumbent, monitor)?;
+    incumbent.offer_point(point, infeasible);
+    match near {
+        Some(near) => polish::polish(problem, near, &y, incumbent, monitor),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-/// `S = [I -W; -W^T I]` with `W = B*(y)`.
-fn slack(problem: &Equality<'_>, y: &[f64], d1: usize, d2: usize) -> Mat<f64> {
-    let w = problem.map.adjoint_matrix(y);
-    let mut s = Mat::identity(d1 + d2, d1 + d2);
-    set_block(&mut s, &Mat::from_fn(d1, d2, |i, j| -w[(i, j)]));
-    s
-}
-
-/// Writes a matrix into the off-diagonal blocks.
-fn set_block(p: &mut Mat<f64>, z: &Mat<f64>) {
-    let (d1, d2) = z.shape();
-    p.as_mut().submatrix_mut(0, d1, d1, d2).copy_from(z);
-    p.as_mut().submatrix_mut(d1, 0, d2, d1).copy_from(z.transpose());
 }
 
 fn infeasibility(problem: &Equality<'_>, z: &Mat<f64>) -> f64 {
     norm(&residual(problem, z.as_ref())) / problem.norm_b
 }
 
-/// The scaling `G` of Nesterov and Todd and the scaled variable `D = G^T S G = G^{-1} P G^{-T}`.
+/// The semidefinite blocks of a domain, and how `Z` and `W` sit in them.
+#[derive(Clone, Copy)]
+struct Cone {
+    domain: Domain,
+    rows: usize,
+    cols: usize,
+}
+
+impl Cone {
+    /// Positive definite blocks around `Z0`; for a semidefinite domain, of its size.
+    fn start(&self, z0: &Mat<f64>) -> Result<Vec<Mat<f64>>, Error> {
+        let size = 1.1 * linalg::operator_norm(z0.as_ref())?;
+        let ball = |n, radius: f64| Mat::from_fn(n, n, |i, j| if i == j { radius } else { 0.0 });
+        Ok(match self.domain {
+            Domain::General => {
+                let mut p = ball(self.rows + self.cols, size);
+                self.set_corner(&mut p, z0.as_ref());
+                vec![p]
+            }
+            Domain::Symmetric => {
+                let ball = ball(self.rows, 0.5 * size);
+                vec![combine(&ball, 0.5, z0), combine(&ball, -0.5, z0)]
+            }
+            Domain::Semidefinite => vec![ball(self.rows, size)],
+        })
+    }
+
+    /// `Z`.
+    fn primal(&self, p: &[Mat<f64>]) -> Mat<f64> {
+        match self.domain {
+            Domain::General => {
+                p[0].as_ref().submatrix(0, self.rows, self.rows, self.cols).to_owned()
+            }
+            Domain::Symmetric => &p[0] - &p[1],
+            Domain::Semidefinite => p[0].clone(),
+        }
+    }
+
+    /// The primal objective.
+    fn value(&self, p: &[Mat<f64>]) -> f64 {
+        let trace = |p: &Mat<f64>| (0..p.nrows()).map(|i| p[(i, i)]).sum::<f64>();
+        let sum: f64 = p.iter().map(trace).sum();
+        if self.domain == Domain::General { 0.5 * sum } else { sum }
+    }
+
+    /// `S` as a function of `W`.
+    fn slacks(&self, w: MatRef<'_, f64>) -> Vec<Mat<f64>> {
+        let mut s = self.slack_steps(w);
+        for s in &mut s {
+            (0..s.nrows()).for_each(|i| s[(i, i)] += 1.0);
+        }
+        s
+    }
+
+    /// The linear part of `S`.
+    fn slack_steps(&self, w: MatRef<'_, f64>) -> Vec<Mat<f64>> {
+        let minus = w * faer::Scale(-1.0);
+        match self.domain {
+            Domain::General => {
+                let mut s = Mat::zeros(self.rows + self.cols, self.rows + self.cols);
+                self.set_corner(&mut s, minus.as_ref());
+                vec![s]
+            }
+            Domain::Symmetric => vec![minus, w.to_owned()],
+            Domain::Semidefinite => vec![minus],
+        }
+    }
+
+    /// Writes a matrix into the off-diagonal blocks.
+    fn set_corner(&self, p: &mut Mat<f64>, z: MatRef<'_, f64>) {
+        let (d1, d2) = (self.rows, self.cols);
+        p.as_mut().submatrix_mut(0, d1, d1, d2).copy_from(z);
+        p.as_mut().submatrix_mut(d1, 0, d2, d1).copy_from(z.transpose());
+    }
+
+    /// The blocks `W11`, `W22` and `W12` of a scaling matrix of the general domain.
+    fn parts<'w>(&self, w: &'w Mat<f64>) -> (MatRef<'w, f64>, MatRef<'w, f64>, MatRef<'w, f64>) {
+        let (d1, d2) = (self.rows, self.cols);
+        let w = w.as_ref();
+        (w.submatrix(0, 0, d1, d1), w.submatrix(d1, d1, d2, d2), w.submatrix(0, d1, d1, d2))
+    }
+
+    /// `<B_i, H(B_j)>`, lower triangle.
+    fn schur(&self, map: &dyn LinearMap, scalings: &[Scaling], out: &mut Mat<f64>) {
+        if self.domain == Domain::General {
+            let (w11, w22, w12) = self.parts(&scalings[0].w);
+            return map.schur(w11, w22, Some(w12), out.as_mut());
+        }
+        let mut next = Mat::zeros(0, 0);
+        for (k, scaling) in scalings.iter().enumerate() {
+            let w = scaling.w.as_ref();
+            if k == 0 {
+                map.schur(w, w, None, out.as_mut());
+            } else {
+                next.resize_with(out.nrows(), out.ncols(), |_, _| 0.0);
+                map.schur(w, w, None, next.as_mut());
+                *out += &next;
+            }
+        }
+    }
+
+    /// `H(W)`.
+    fn scaled(&self, scalings: &[Scaling], w: MatRef<'_, f64>) -> Mat<f64> {
+        if self.domain == Domain::General {
+            let (w11, w22, w12) = self.parts(&scalings[0].w);
+            let mut image = product(product(w11, w).as_ref(), w22);
+            image += product(product(w12, w.transpose()).as_ref(), w12);
+            return image;
+        }
+        let mut image = Mat::zeros(self.rows, self.cols);
+        for scaling in scalings {
+            let half = product(scaling.w.as_ref(), w);
+            linalg::accumulate(image.as_mut(), half.as_ref(), scaling.w.as_ref());
+        }
+        image
+    }
+}
+
+/// The scaling `G` of Nesterov and Todd of one block, `W = G G^T`, and the scaled variable
+/// `D = G^T S G = G^{-1} P G^{-T}`.
 struct Scaling {
     g: Mat<f64>,
+    w: Mat<f64>,
     d: Vec<f64>,
 }
 
@@ -208,7 +311,34 @@ impl Scaling {
         let d: Vec<f64> = values.iter().map(|v| v.sqrt()).collect();
         let weights: Vec<f64> = d.iter().map(|d| 1.0 / d.sqrt()).collect();
         let g = linalg::scale_columns(product(l.as_ref(), u.as_ref()).as_ref(), &weights);
-        Ok(Some(Scaling { g, d }))
+        let w = product(g.as_ref(), g.transpose());
+        Ok(Some(Scaling { g, w, d }))
+    }
+
+    /// `G X G^T`: from scaled variables to those of `P`.
+    fn lift(&self, x: &Mat<f64>) -> Mat<f64> {
+        product(product(self.g.as_ref(), x.as_ref()).as_ref(), self.g.transpose())
+    }
+
+    /// `G^T X G`: from the variables of `S` to scaled ones.
+    fn lower(&self, x: &Mat<f64>) -> Mat<f64> {
+        product(product(self.g.transpose(), x.as_ref()).as_ref(), self.g.as_ref())
+    }
+
+    /// `-D`.
+    fn to_boundary(&self) -> Mat<f64> {
+        let n = self.d.len();
+        Mat::from_fn(n, n, |i, j| if i == j { -self.d[i] } else { 0.0 })
+    }
+
+    /// The target of a step to the central path at `mu`, with a predictor's second-order term.
+    fn corrector(&self, dp: &Mat<f64>, ds: &Mat<f64>, mu: f64) -> Mat<f64> {
+        let (n, d) = (self.d.len(), &self.d);
+        let cross = product(dp.as_ref(), ds.as_ref());
+        Mat::from_fn(n, n, |i, j| {
+            let second = (cross[(i, j)] + cross[(j, i)]) / (d[i] + d[j]);
+            if i == j { mu / d[i] - d[i] - second } else { -second }
+        })
     }
 
     /// Largest `t` with `D + t X >= 0`.
@@ -220,50 +350,58 @@ impl Scaling {
     }
 }
 
-/// `<D + a dP, D + b dS>`: the gap after a step, in scaled variables.
-fn remaining(d: &[f64], dp: &Mat<f64>, ds: &Mat<f64>, a: f64, b: f64) -> f64 {
-    let diagonal: f64 = (0..d.len()).map(|i| d[i] * (d[i] + a * dp[(i, i)] + b * ds[(i, i)])).sum();
-    diagonal + a * b * linalg::inner(dp.as_ref(), ds.as_ref())
+/// Largest step that keeps every block in its cone.
+fn reach(scalings: &[Scaling], x: &[Mat<f64>]) -> Result<f64, Error> {
+    let mut least = f64::INFINITY;
+    for (scaling, x) in scalings.iter().zip(x) {
+        least = least.min(scaling.reach(x)?);
+    }
+    Ok(least)
+}
+
+/// `<D + a dP, D + b dS>`: the gap after the longest steps `a`, `b <= 1`, in scaled variables.
+fn remaining(scalings: &[Scaling], dp: &[Mat<f64>], ds: &[Mat<f64>]) -> Result<f64, Error> {
+    let (a, b) = (reach(scalings, dp)?.min(1.0), reach(scalings, ds)?.min(1.0));
+    let mut gap = 0.0;
+    for ((Scaling { d, .. }, dp), ds) in scalings.iter().zip(dp).zip(ds) {
+        gap += (0..d.len()).map(|i| d[i] * (d[i] + a * dp[(i, i)] + b * ds[(i, i)])).sum::<f64>();
+        gap += a * b * linalg::inner(dp.as_ref(), ds.as_ref());
+    }
+    Ok(gap)
 }
 
 /// The linear system of a step: its operator, its factored form, and how hard to refine.
 struct System<'a> {
     problem: &'a Equality<'a>,
-    scaling: &'a Scaling,
-    /// `W = G G^T`.
-    w: &'a Mat<f64>,
+    cone: Cone,
+    scalings: &'a [Scaling],
     factor: Cholesky,
     patience: usize,
 }
 
+/// One scaled matrix a block.
+type Blocks = Vec<Mat<f64>>;
+
 impl System<'_> {
     /// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables, `B(dZ) = b - B(Z)`
     /// and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
-    fn direction(&self, z: &Mat<f64>, target: &Mat<f64>) -> (Vec<f64>, Mat<f64>, Mat<f64>) {
-        let (d1, d2) = z.shape();
-        let g = &self.scaling.g;
-        let lifted = product(product(g.as_ref(), target.as_ref()).as_ref(), g.transpose());
-        // B(Z + lifted_12 + (W dS W)_12) = b, and (W dS W)_12 = W11 B*(dy) W22 + W12 B*(dy)^T W12.
-        let goal = combine(z, 1.0, &lifted.as_ref().submatrix(0, d1, d1, d2).to_owned());
+    fn direction(&self, z: &Mat<f64>, target: &[Mat<f64>]) -> (Vec<f64>, Blocks, Blocks) {
+        let scaled = || self.scalings.iter().zip(target);
+        // B(Z + lifted + H(B*(dy))) = b.
+        let lifted: Blocks = scaled().map(|(scaling, target)| scaling.lift(target)).collect();
+        let goal = combine(z, 1.0, &self.cone.primal(&lifted));
         let rhs: Vec<f64> = residual(self.problem, goal.as_ref()).iter().map(|r| -r).collect();
-        let dy = self.solve(&rhs, d1);
-        let back = self.problem.map.adjoint_matrix(&dy);
-        let mut ds = Mat::zeros(d1 + d2, d1 + d2);
-        set_block(&mut ds, &Mat::from_fn(d1, d2, |i, j| -back[(i, j)]));
-        let ds = product(product(g.transpose(), ds.as_ref()).as_ref(), g.as_ref());
-        let dp = combine(target, -1.0, &ds);
+        let dy = self.solve(&rhs);
+        let steps = self.cone.slack_steps(self.problem.map.adjoint_matrix(&dy).as_ref());
+        let ds: Blocks = self.scalings.iter().zip(&steps).map(|(g, s)| g.lower(s)).collect();
+        let dp = target.iter().zip(&ds).map(|(target, ds)| combine(target, -1.0, ds)).collect();
         (dy, dp, ds)
     }
 
-    /// `y -> B(W11 B*(y) W22 + W12 B*(y)^T W12)`.
-    fn apply(&self, y: &[f64], d1: usize) -> Vec<f64> {
-        let d2 = self.w.nrows() - d1;
-        let w = self.w.as_ref();
-        let (w11, w22) = (w.submatrix(0, 0, d1, d1), w.submatrix(d1, d1, d2, d2));
-        let w12 = w.submatrix(0, d1, d1, d2);
+    /// `y -> B(H(B*(y)))`.
+    fn apply(&self, y: &[f64]) -> Vec<f64> {
         let back = self.problem.map.adjoint_matrix(y);
-        let mut image = product(product(w11, back.as_ref()).as_ref(), w22);
-        image += product(product(w12, back.transpose()).as_ref(), w12);
+        let image = self.cone.scaled(self.scalings, back.as_ref());
         let mut out = vec![0.0; y.len()];
         self.problem.map.apply(image.as_ref(), &mut out);
         out
@@ -271,10 +409,10 @@ impl System<'_> {
 
     /// Conjugate gradients on the operator itself, preconditioned by the factored system, from the
     /// factored system's own answer.
-    fn solve(&self, rhs: &[f64], d1: usize) -> Vec<f64> {
+    fn solve(&self, rhs: &[f64]) -> Vec<f64> {
         let mut x = rhs.to_vec();
         self.factor.solve_vector(&mut x);
-        let mut r: Vec<f64> = rhs.iter().zip(self.apply(&x, d1)).map(|(b, i)| b - i).collect();
+        let mut r: Vec<f64> = rhs.iter().zip(self.apply(&x)).map(|(b, i)| b - i).collect();
         let mut s = r.clone();
         self.factor.solve_vector(&mut s);
         let mut p = s.clone();
@@ -284,7 +422,7 @@ impl System<'_> {
         let mut since = 0;
         // Residuals of conjugate gradients may rise for a while; rounding has won when they stay up.
         while least > enough && rho > 0.0 && since < self.patience {
-            let q = self.apply(&p, d1);
+            let q = self.apply(&p);
             let step = rho / dot(&p, &q);
             x.iter_mut().zip(&p).for_each(|(x, p)| *x += step * p);
             r.iter_mut().zip(&q).for_each(|(r, q)| *r -= step * q);

@@ -1,9 +1,10 @@
 //! What linear algebra decides before any optimisation: measurements that determine the matrix,
 //! repeat one another, or contradict one another.
 
+use super::domain::Domain;
 use super::equality::{Equality, FEASIBLE, Incumbent};
 use super::point::Point;
-use crate::linalg::{self, Cholesky, Svd, independent_rows, kernel::dot, norm, product};
+use crate::linalg::{self, Cholesky, independent_rows, kernel::dot, norm, product};
 use crate::operator::{DenseMap, LinearMap, Selection};
 use crate::{Error, Mat, MatMut, MatRef};
 
@@ -16,7 +17,7 @@ pub(super) const LARGEST_SYSTEM: usize = 6000;
 /// Largest order of a normal matrix `B* B` that is formed and factored.
 const DETERMINED_ORDER: usize = 5000;
 
-/// With at least as many independent measurements as entries, `B(Z) = b` has at most one solution,
+/// With at least as many independent measurements as unknowns, `B(Z) = b` has at most one solution,
 /// by least squares, and `B*(y) = U V^T` one for the certificate: `y = B (B* B)^{-1}(U V^T)`.
 ///
 /// Returns the relative residual, or `None` when the measurements do not determine the matrix.
@@ -25,38 +26,33 @@ pub(super) fn determined(
     incumbent: &mut Incumbent,
 ) -> Result<Option<f64>, Error> {
     let dims = problem.map.dims();
-    let (d1, d2) = (dims.rows, dims.cols);
-    // The normal matrix is the block of `tangent_normal` at U = I that belongs to Rt = Z^T.
-    if dims.measurements < d1 * d2
-        || d1 * d2 > DETERMINED_ORDER
-        || d1 > DETERMINED_ORDER / (d1 + d2)
-    {
+    let unknowns = Unknowns::new(problem);
+    if dims.measurements < unknowns.count() || dims.rows * dims.cols > DETERMINED_ORDER {
         return Ok(None);
     }
-    let order = d1 * (d1 + d2);
+    // With V = I the gradients A_i V are the measurements themselves.
+    let order = dims.rows * dims.cols;
     let mut normal = Mat::zeros(order, order);
-    let (u, v) = (Mat::<f64>::identity(d1, d1), Mat::<f64>::zeros(d2, d1));
-    problem.map.tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
-    let normal = normal.as_ref().submatrix(d1 * d1, d1 * d1, d1 * d2, d1 * d2).to_owned();
-    let Some(normal) = definite(normal, problem.par) else {
+    let identity = Mat::<f64>::identity(dims.cols, dims.cols);
+    problem.map.gradient_normal(identity.as_ref(), normal.as_mut());
+    let Some(normal) = definite(unknowns.restrict(normal), problem.par) else {
         return Ok(None);
     };
-    // Transposed matrices stand behind these vectors: Rt = Z^T.
     let solve = |g: MatRef<'_, f64>| {
-        let mut flat: Vec<f64> = g.transpose().col_iter().flat_map(|c| c.iter().copied()).collect();
-        normal.solve_vector(&mut flat);
-        MatRef::from_column_major_slice(&flat, d2, d1).transpose().to_owned()
+        let mut packed = unknowns.pack(g);
+        normal.solve_vector(&mut packed);
+        unknowns.unpack(&packed)
     };
-    let mut z = Mat::zeros(d1, d2);
+    let mut z = Mat::zeros(dims.rows, dims.cols);
     let mut residual = vec![0.0; dims.measurements];
-    let mut back = Mat::zeros(d1, d2);
+    let mut back = Mat::zeros(dims.rows, dims.cols);
     for _ in 0..3 {
         problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
         z -= solve(back.as_ref());
     }
     problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
     let misfit = norm(&residual) / problem.norm_b;
-    let point = Point::leading(linalg::svd(z.as_ref(), problem.par)?, d1.min(d2)).trimmed(1e-12);
+    let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-12);
     let infeasibility = problem.infeasibility(&point).max(misfit);
     if infeasibility <= FEASIBLE {
         let sign = product(point.u.as_ref(), point.v.transpose());
@@ -67,6 +63,79 @@ pub(super) fn determined(
     }
     incumbent.offer_point(point, infeasibility);
     Ok(Some(infeasibility))
+}
+
+/// The unknowns of a linear system in `Z`: its entries, column by column; over a symmetric domain
+/// those on and above the diagonal.
+struct Unknowns {
+    rows: usize,
+    cols: usize,
+    symmetric: bool,
+}
+
+impl Unknowns {
+    fn new(problem: &Equality<'_>) -> Unknowns {
+        let dims = problem.map.dims();
+        let symmetric = problem.domain.is_symmetric();
+        Unknowns { rows: dims.rows, cols: dims.cols, symmetric }
+    }
+
+    fn count(&self) -> usize {
+        self.positions().count()
+    }
+
+    fn positions(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (0..self.cols).flat_map(move |j| {
+            let rows = if self.symmetric { j + 1 } else { self.rows };
+            (0..rows).map(move |i| (i, j))
+        })
+    }
+
+    /// `E^T g` for the embedding `E` of the unknowns.
+    fn pack(&self, g: MatRef<'_, f64>) -> Vec<f64> {
+        let twice = |i, j| self.symmetric && i != j;
+        self.positions()
+            .map(|(i, j)| if twice(i, j) { g[(i, j)] + g[(j, i)] } else { g[(i, j)] })
+            .collect()
+    }
+
+    /// `E z`.
+    fn unpack(&self, packed: &[f64]) -> Mat<f64> {
+        let mut z = Mat::zeros(self.rows, self.cols);
+        for ((i, j), &value) in self.positions().zip(packed) {
+            z[(i, j)] = value;
+            if self.symmetric {
+                z[(j, i)] = value;
+            }
+        }
+        z
+    }
+
+    /// `E^T N E`, given the lower triangle of `N`.
+    fn restrict(&self, mut n: Mat<f64>) -> Mat<f64> {
+        if !self.symmetric {
+            return n;
+        }
+        linalg::symmetrise_from_lower(n.as_mut());
+        let count = self.count();
+        let columns: Vec<Vec<f64>> = n
+            .col_iter()
+            .map(|c| {
+                let column: Vec<f64> = c.iter().copied().collect();
+                self.pack(MatRef::from_column_major_slice(&column, self.rows, self.cols))
+            })
+            .collect();
+        let mut out = Mat::zeros(count, count);
+        for (q, (i, j)) in self.positions().enumerate() {
+            for p in 0..count {
+                out[(p, q)] = columns[j * self.rows + i][p];
+                if i != j {
+                    out[(p, q)] += columns[i * self.rows + j][p];
+                }
+            }
+        }
+        out
+    }
 }
 
 /// Cholesky factor of a matrix that is definite beyond rounding.
@@ -235,6 +304,12 @@ pub(super) fn least_squares(problem: &Equality<'_>) -> Result<(Point, f64), Erro
         gamma = next;
     }
     let misfit = norm(&residual(problem, z.as_ref())) / problem.norm_b;
-    let Svd { u, s, v } = linalg::svd(z.as_ref(), problem.par)?;
-    Ok((Point { u, s, v }.trimmed(1e-12), misfit))
+    let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-12);
+    let misfit = if problem.domain == Domain::Semidefinite {
+        // Cut to its positive part, the fit is another.
+        problem.infeasibility(&point)
+    } else {
+        misfit
+    };
+    Ok((point, misfit))
 }

@@ -7,6 +7,7 @@
 //! that is too large. Whatever the road, the answer carries a dual vector `y` with
 //! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
 
+mod domain;
 mod equality;
 mod gauss_newton;
 mod interior_point;
@@ -18,6 +19,7 @@ mod recovery;
 mod repair;
 mod splitting;
 
+pub use domain::Domain;
 pub use program::{Objective, Program};
 pub use recovery::{Progress, Recovery, Status, Warning};
 
@@ -37,21 +39,28 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let map = program.map;
     let rescaling = Rescaling::new(map)?;
     let flat = program.objective == Objective::Flat;
+    let domain = program.domain;
     let left = Whitening::of_side(map, &rescaling.d1_squared, Side::Left, flat)?;
-    let right = Whitening::of_side(map, &rescaling.d2_squared, Side::Right, flat)?;
+    let other;
+    let right = if domain.is_symmetric() {
+        &left
+    } else {
+        other = Whitening::of_side(map, &rescaling.d2_squared, Side::Right, flat)?;
+        &other
+    };
 
     // The map in whitened variables, its measurements brought to one size where they are not.
     let inner;
-    let whitened = Whitened { map, left: &left, right: &right };
+    let whitened = Whitened { map, left: &left, right };
     let operator: &dyn LinearMap = if left.is_identity() && right.is_identity() {
         map
-    } else if let Some(map) = map.in_variables(&left, &right) {
+    } else if let Some(map) = map.in_variables(&left, right) {
         inner = map;
         inner.as_ref()
     } else {
         &whitened
     };
-    let weights = equilibration(map, operator, &left, &right);
+    let weights = equilibration(map, operator, &left, right);
     let equilibrated;
     let operator = match &weights {
         None => operator,
@@ -70,6 +79,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     b.iter_mut().for_each(|b| *b /= scale);
     let problem = Equality {
         map: operator,
+        domain,
         b: &b,
         norm_b: norm(&b),
         tolerance: program.tolerance,
@@ -78,7 +88,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let start = match &program.warm_start {
         Some((l, r)) if l.ncols() > 0 => {
             let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
-            let mut point = Point::from_factors(l.as_ref(), r.as_ref())?;
+            let mut point = domain.point_of(l.as_ref(), r.as_ref())?;
             point.s.iter_mut().for_each(|s| *s /= scale);
             Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0)
         }
@@ -92,6 +102,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         scale,
     };
     let mut incumbent = Incumbent::default();
+    if flat && domain == Domain::Semidefinite {
+        incumbent.bound = equally_flat(&problem, map, weights.as_deref());
+    }
     let outcome = if scale > 0.0 {
         travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
     } else {
@@ -108,10 +121,12 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let (l, r) = point.balanced();
     let root = scale.sqrt();
     let grow = |p: &Whitening, f: &Mat<f64>| p.times(f.as_ref()) * faer::Scale(root);
-    let (l, r) = (grow(&left, &l), grow(&right, &r));
+    let (l, r) = (grow(&left, &l), grow(right, &r));
     let objective = scale * point.nuclear_norm();
     let lower_bound = scale * incumbent.lower();
-    let scaled_trace = rescaling.scaled_trace(l.as_ref(), r.as_ref())?;
+    // Symmetric factors enter the loss twice: each block of the Hessian counts for two.
+    let twice = if domain.is_symmetric() { 2.0 } else { 1.0 };
+    let scaled_trace = twice * rescaling.scaled_trace(l.as_ref(), r.as_ref())?;
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
     let fit = Fit::of(map, program.targets, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
@@ -159,6 +174,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     }
     Ok(Recovery {
         objective_kind: program.objective,
+        domain,
         status,
         objective,
         lower_bound,
@@ -200,6 +216,32 @@ fn equilibration(
     let norms = whitened.norms();
     let weight = |n: f64| if n > 0.0 { 1.0 / n } else { 1.0 };
     (uneven(&norms) > UNEVEN).then(|| norms.into_iter().map(weight).collect())
+}
+
+/// The bound that holds with equality at every `X >= 0` that fits, if there is one.
+///
+/// For measurements of rank one, `A_i = x_i x_i^T`, `A_i A_i^T = |A_i|_F A_i`, so that with
+/// `y_i = |A_i|_F / (m d)`
+///
+/// ```text
+/// tr(D X D) = <D^2, X> = sum_i |A_i|_F <A_i, X> / (m d) = <b, y>:
+/// ```
+///
+/// all positive semidefinite matrices that fit are equally flat.
+fn equally_flat(
+    problem: &Equality<'_>,
+    map: &dyn LinearMap,
+    weights: Option<&[f64]>,
+) -> Option<Bound> {
+    let dims = map.dims();
+    let unit = (dims.measurements * dims.rows) as f64;
+    let mut y: Vec<f64> = map.norms().iter().map(|n| n / unit).collect();
+    y.iter_mut().zip(weights.into_iter().flatten()).for_each(|(y, w)| *y /= w);
+    // In whitened variables D^2 is the identity.
+    let mut off = problem.map.adjoint_matrix(&y);
+    (0..off.nrows()).for_each(|i| off[(i, i)] -= 1.0);
+    let error = off.norm_l2();
+    (error < 1e-10).then(|| problem.bound_of(y, 1.0 + error))
 }
 
 /// How well an answer fits the caller's measurements.
@@ -415,6 +457,9 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     let largest = max_abs(program.targets);
     in_range("the largest target", largest > 0.0, &[largest])?;
     let dims = program.map.dims();
+    if program.domain.is_symmetric() {
+        check_symmetric(&program, largest)?;
+    }
     let tolerance = program.tolerance;
     if !(tolerance > 0.0 && tolerance < 1.0) {
         let got = tolerance.to_string();
@@ -438,6 +483,27 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
             expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
             got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
         });
+    }
+    Ok(())
+}
+
+/// Over a symmetric domain the measurements must be symmetric, too: `A*(b)` shows it.
+fn check_symmetric(program: &Program<'_>, scale: f64) -> Result<(), Error> {
+    let dims = program.map.dims();
+    if dims.rows != dims.cols {
+        return Err(Error::Shape {
+            what: "a symmetric matrix",
+            expected: "as many rows as columns".into(),
+            got: format!("{} x {}", dims.rows, dims.cols),
+        });
+    }
+    let scale = if scale > 0.0 { scale } else { 1.0 };
+    let unit: Vec<f64> = program.targets.iter().map(|b| b / scale).collect();
+    let back = program.map.adjoint_matrix(&unit);
+    if (&back - back.transpose()).norm_max() > 1e-10 * back.norm_max() {
+        let got = "measurements that are not".into();
+        let rule = "symmetric matrices, to look for a symmetric matrix";
+        return Err(Error::Parameter { name: "the measurements", rule, got });
     }
     Ok(())
 }

@@ -1,15 +1,23 @@
 //! Points of fixed rank, and the map restricted to the tangent space at one of them.
 
-use crate::linalg::{self, Cholesky, Par, product, scale_columns};
+use super::domain::{Domain, symmetrise};
+use crate::linalg::{self, Cholesky, Par, Svd, product, scale_columns};
 use crate::operator::{Dims, LinearMap};
 use crate::{Error, Mat, MatRef};
 
-/// `Z = U diag(s) V^T` with orthonormal frames and `s` nonincreasing.
+/// `Z = U diag(s) V^T` with orthonormal frames and `s` nonincreasing; over a symmetric domain
+/// `V = U diag(±1)`.
 #[derive(Debug, Clone)]
 pub(super) struct Point {
     pub(super) u: Mat<f64>,
     pub(super) s: Vec<f64>,
     pub(super) v: Mat<f64>,
+}
+
+impl From<Svd> for Point {
+    fn from(Svd { u, s, v }: Svd) -> Point {
+        Point { u, s, v }
+    }
 }
 
 impl Point {
@@ -18,18 +26,13 @@ impl Point {
         Point { u: Mat::zeros(dims.rows, 0), s: vec![], v: Mat::zeros(dims.cols, 0) }
     }
 
-    /// Best approximation of rank at most `rank` of a matrix.
-    pub(super) fn truncate(z: MatRef<'_, f64>, rank: usize, par: Par) -> Result<Point, Error> {
-        Ok(Point::leading(linalg::svd(z, par)?, rank))
-    }
-
-    /// The leading `rank` terms of a decomposition.
-    pub(super) fn leading(svd: linalg::Svd, rank: usize) -> Point {
-        let rank = rank.min(svd.s.len());
+    /// The leading `rank` terms.
+    pub(super) fn leading(&self, rank: usize) -> Point {
+        let rank = rank.min(self.s.len());
         Point {
-            u: svd.u.subcols(0, rank).to_owned(),
-            s: svd.s[..rank].to_vec(),
-            v: svd.v.subcols(0, rank).to_owned(),
+            u: self.u.subcols(0, rank).to_owned(),
+            s: self.s[..rank].to_vec(),
+            v: self.v.subcols(0, rank).to_owned(),
         }
     }
 
@@ -43,6 +46,19 @@ impl Point {
             s: core.s,
             v: product(qr.as_ref(), core.v.as_ref()),
         })
+    }
+
+    /// Frames that span those of two points, with `s = 0`.
+    pub(super) fn joined(&self, other: &Point, domain: Domain) -> Result<Point, Error> {
+        let u = beside(self.u.as_ref(), other.u.as_ref());
+        let mut frames = if domain.is_symmetric() {
+            let u = linalg::thin_qr(u.as_ref()).0;
+            Point { v: u.clone(), s: vec![0.0; u.ncols()], u }
+        } else {
+            Point::from_factors(u.as_ref(), beside(self.v.as_ref(), other.v.as_ref()).as_ref())?
+        };
+        frames.s.fill(0.0);
+        Ok(frames)
     }
 
     pub(super) fn rank(&self) -> usize {
@@ -64,47 +80,98 @@ impl Point {
     }
 
     /// The point without the singular values below `fraction` of the largest.
-    pub(super) fn trimmed(mut self, fraction: f64) -> Point {
+    pub(super) fn trimmed(self, fraction: f64) -> Point {
         let floor = fraction * self.s.first().copied().unwrap_or(0.0);
         let rank = self.s.iter().filter(|&&s| s > floor).count();
-        self.s.truncate(rank);
-        self.u = self.u.subcols(0, rank).to_owned();
-        self.v = self.v.subcols(0, rank).to_owned();
-        self
+        if rank == self.s.len() { self } else { self.leading(rank) }
     }
 
-    /// Rank-`r` truncation of `Z + U Rt^T + Lt V^T`, by a decomposition of order `2r`.
-    pub(super) fn retract(&self, lt: MatRef<'_, f64>, rt: MatRef<'_, f64>) -> Result<Point, Error> {
+    /// The tangent vector with these coordinates, as a product `A B^T`.
+    fn tangent_factors(&self, domain: Domain, coordinates: &[f64]) -> (Mat<f64>, Mat<f64>) {
+        let (d1, d2, k) = (self.u.nrows(), self.v.nrows(), self.rank());
+        if domain.is_symmetric() {
+            let r = MatRef::from_column_major_slice(coordinates, d1, k);
+            return (beside(self.u.as_ref(), r), beside(r, self.u.as_ref()));
+        }
+        let (lt, rt) = coordinates.split_at(d1 * k);
+        let lt = MatRef::from_column_major_slice(lt, d1, k);
+        let rt = MatRef::from_column_major_slice(rt, d2, k);
+        (beside(self.u.as_ref(), lt), beside(rt, self.v.as_ref()))
+    }
+
+    /// The tangent vector with these coordinates.
+    pub(super) fn tangent_matrix(&self, domain: Domain, coordinates: &[f64]) -> Mat<f64> {
+        let (a, b) = self.tangent_factors(domain, coordinates);
+        product(a.as_ref(), b.transpose())
+    }
+
+    /// Coordinates of the tangent part `P_T(G)`.
+    pub(super) fn tangent_part(&self, domain: Domain, g: &Mat<f64>) -> Vec<f64> {
+        let (u, v) = (&self.u, &self.v);
+        if domain.is_symmetric() {
+            // R = G U - U (U^T G U) / 2.
+            let mut r = product(g.as_ref(), u.as_ref());
+            let half = product(u.transpose(), r.as_ref()) * faer::Scale(0.5);
+            r -= product(u.as_ref(), half.as_ref());
+            return stack(&[&r]);
+        }
+        let rt = product(g.transpose(), u.as_ref());
+        let mut lt = product(g.as_ref(), v.as_ref());
+        lt -= product(u.as_ref(), product(u.transpose(), lt.as_ref()).as_ref());
+        stack(&[&lt, &rt])
+    }
+
+    /// Truncation of `Z` plus the tangent vector with these coordinates to the rank of `Z`, by a
+    /// decomposition of order `2r`.
+    pub(super) fn retract(&self, domain: Domain, coordinates: &[f64]) -> Result<Point, Error> {
+        let (d1, k) = (self.u.nrows(), self.rank());
+        if domain.is_symmetric() {
+            // [U R] [diag(±s), I; I, 0] [U R]^T.
+            let r = MatRef::from_column_major_slice(coordinates, d1, k);
+            let (q, t) = linalg::thin_qr(beside(self.u.as_ref(), r).as_ref());
+            let mut middle = Mat::zeros(2 * k, 2 * k);
+            for j in 0..k {
+                let sign =
+                    linalg::inner(self.u.as_ref().subcols(j, 1), self.v.as_ref().subcols(j, 1));
+                middle[(j, j)] = self.s[j] * sign.signum();
+                (middle[(k + j, j)], middle[(j, k + j)]) = (1.0, 1.0);
+            }
+            let mut core = product(product(t.as_ref(), middle.as_ref()).as_ref(), t.transpose());
+            symmetrise(&mut core);
+            return domain.lifted(q.as_ref(), core.as_ref(), k);
+        }
+        let (lt, rt) = coordinates.split_at(d1 * k);
         let mut right = scale_columns(self.v.as_ref(), &self.s);
-        right += rt;
-        let l = beside(self.u.as_ref(), lt);
+        right += MatRef::from_column_major_slice(rt, self.v.nrows(), k);
+        let l = beside(self.u.as_ref(), MatRef::from_column_major_slice(lt, d1, k));
         let r = beside(right.as_ref(), self.v.as_ref());
-        let sum = Point::from_factors(l.as_ref(), r.as_ref())?;
-        let rank = self.rank().min(sum.rank());
-        Ok(Point {
-            u: sum.u.subcols(0, rank).to_owned(),
-            s: sum.s[..rank].to_vec(),
-            v: sum.v.subcols(0, rank).to_owned(),
-        })
+        Ok(Point::from_factors(l.as_ref(), r.as_ref())?.leading(k))
     }
 }
 
 /// `[a, b]`, side by side.
-pub(super) fn beside(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+fn beside(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     let mut out = Mat::zeros(a.nrows(), a.ncols() + b.ncols());
     out.as_mut().subcols_mut(0, a.ncols()).copy_from(a);
     out.as_mut().subcols_mut(a.ncols(), b.ncols()).copy_from(b);
     out
 }
 
-/// The Jacobian `J : (Lt, Rt) -> B(U Rt^T + Lt V^T)` with its normal matrix factored.
+/// The columns of the matrices, one below the other.
+fn stack(blocks: &[&Mat<f64>]) -> Vec<f64> {
+    blocks.iter().flat_map(|b| b.col_iter()).flat_map(|c| c.iter().copied()).collect()
+}
+
+/// The Jacobian `J` of tangent coordinates, with its normal matrix factored: `(Lt, Rt) ->
+/// B(U Rt^T + Lt V^T)`, or `R -> B(U R^T + R U^T)` over a symmetric domain.
 ///
-/// The coordinates have a gauge: `(U K, -V K^T)` maps to zero for every `r x r` matrix `K`. Adding
-/// the projector on these directions makes the matrix definite, and leaves every solution with a
-/// right-hand side in the range of `J^T` the one of least norm.
+/// The coordinates have a gauge: `(U K, -V K^T)` maps to zero for every `r x r` matrix `K`, and so
+/// does `U K` for a skew `K` over a symmetric domain. Adding the projector on these directions makes
+/// the matrix definite, and leaves every solution with a right-hand side in the range of `J^T` the
+/// one of least norm.
 pub(super) struct Tangent {
-    u: Mat<f64>,
-    v: Mat<f64>,
+    domain: Domain,
+    at: Point,
     normal: Cholesky,
 }
 
@@ -113,95 +180,136 @@ impl Tangent {
     /// mean diagonal of the normal matrix) makes up for it.
     pub(super) fn new(
         map: &dyn LinearMap,
-        u: &Mat<f64>,
-        v: &Mat<f64>,
+        domain: Domain,
+        point: &Point,
         ridge: f64,
         par: Par,
     ) -> Option<Tangent> {
-        let (d1, d2, k) = (u.nrows(), v.nrows(), u.ncols());
-        let n = k * (d1 + d2);
+        let (u, v, k) = (&point.u, &point.v, point.rank());
+        let n = if domain.is_symmetric() { k * u.nrows() } else { k * (u.nrows() + v.nrows()) };
         let mut normal = Mat::zeros(n, n);
-        map.tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
+        if domain.is_symmetric() {
+            map.gradient_normal(u.as_ref(), normal.as_mut());
+            normal *= faer::Scale(4.0);
+        } else {
+            map.tangent_normal(u.as_ref(), v.as_ref(), normal.as_mut());
+        }
         let largest = (0..n).map(|i| normal[(i, i)]).fold(0.0, f64::max);
         let gauge = 0.5 * (0..n).map(|i| normal[(i, i)]).sum::<f64>() / n as f64;
-        for b in 0..k {
-            for j in 0..d1 {
-                for i in j..d1 {
-                    let uu: f64 = (0..k).map(|a| u[(i, a)] * u[(j, a)]).sum();
-                    normal[(b * d1 + i, b * d1 + j)] += gauge * uu;
-                }
-            }
-            for j in 0..d2 {
-                for i in j..d2 {
-                    let vv: f64 = (0..k).map(|a| v[(i, a)] * v[(j, a)]).sum();
-                    normal[(k * d1 + b * d2 + i, k * d1 + b * d2 + j)] += gauge * vv;
-                }
-            }
-            for a in 0..k {
-                for j in 0..d1 {
-                    for i in 0..d2 {
-                        normal[(k * d1 + a * d2 + i, b * d1 + j)] -= gauge * v[(i, b)] * u[(j, a)];
-                    }
-                }
-            }
+        if domain.is_symmetric() {
+            fix_rotations(&mut normal, u, gauge);
+        } else {
+            fix_mixtures(&mut normal, u, v, gauge);
         }
         (0..n).for_each(|i| normal[(i, i)] += 2.0 * gauge * ridge);
         let normal = Cholesky::new(normal, par)?;
         let smallest = (0..n).map(|i| normal.lower()[(i, i)].powi(2)).fold(f64::INFINITY, f64::min);
         (ridge > 0.0 || smallest > 1e-13 * largest).then(|| Tangent {
-            u: u.clone(),
-            v: v.clone(),
+            domain,
+            at: point.clone(),
             normal,
         })
     }
 
-    /// `(J^T J)^+ (gl, gr)` for a right-hand side in the range of `J^T`.
-    pub(super) fn solve(&self, gl: MatRef<'_, f64>, gr: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
-        let mut rhs: Vec<f64> =
-            gl.col_iter().chain(gr.col_iter()).flat_map(|c| c.iter().copied()).collect();
-        self.normal.solve_vector(&mut rhs);
-        let (left, right) = rhs.split_at(gl.nrows() * gl.ncols());
-        let unstack = |flat: &[f64], shape: MatRef<'_, f64>| {
-            MatRef::from_column_major_slice(flat, shape.nrows(), shape.ncols()).to_owned()
-        };
-        (unstack(left, gl), unstack(right, gr))
+    /// `J^T y` from the back-projections `W V` and `W^T U` of `W = B*(y)`.
+    pub(super) fn gradient(&self, left: &Mat<f64>, right: &Mat<f64>) -> Vec<f64> {
+        if self.domain.is_symmetric() {
+            stack(&[right]).into_iter().map(|g| 2.0 * g).collect()
+        } else {
+            stack(&[left, right])
+        }
     }
 
-    /// `J (Lt, Rt)`.
-    fn apply(&self, map: &dyn LinearMap, lt: &Mat<f64>, rt: &Mat<f64>) -> Vec<f64> {
+    /// `J^T y` for the `y` with `B*(y) = U V^T`.
+    fn sign_gradient(&self) -> Vec<f64> {
+        // W V = U, and W^T U = V.
+        self.gradient(&self.at.u, &self.at.v)
+    }
+
+    /// `(J^T J)^+ g` for a right-hand side in the range of `J^T`.
+    pub(super) fn solve(&self, mut g: Vec<f64>) -> Vec<f64> {
+        self.normal.solve_vector(&mut g);
+        g
+    }
+
+    /// `J t`.
+    fn apply(&self, map: &dyn LinearMap, coordinates: &[f64]) -> Vec<f64> {
         let mut out = vec![0.0; map.dims().measurements];
-        let l = beside(self.u.as_ref(), lt.as_ref());
-        let r = beside(rt.as_ref(), self.v.as_ref());
-        map.apply_factored(l.as_ref(), r.as_ref(), &mut out);
+        let (a, b) = self.at.tangent_factors(self.domain, coordinates);
+        map.apply_factored(a.as_ref(), b.as_ref(), &mut out);
         out
     }
 
     /// Frames `U` and `V` of the point.
     pub(super) fn frames(&self) -> (&Mat<f64>, &Mat<f64>) {
-        (&self.u, &self.v)
+        (&self.at.u, &self.at.v)
     }
 
-    fn rank(&self) -> usize {
-        self.u.ncols()
+    /// `J^T y`.
+    pub(super) fn adjoint(&self, map: &dyn LinearMap, y: &[f64]) -> Vec<f64> {
+        let (u, v) = self.frames();
+        let (mut left, mut right) =
+            (Mat::zeros(u.nrows(), u.ncols()), Mat::zeros(v.nrows(), v.ncols()));
+        if !self.domain.is_symmetric() {
+            map.adjoint_times(y, v.as_ref(), left.as_mut());
+        }
+        map.adjoint_transpose_times(y, u.as_ref(), right.as_mut());
+        self.gradient(&left, &right)
     }
 
     /// The vector of least norm among those with `P_T(B*(y)) = U V^T`.
     pub(super) fn least_norm_dual(&self, map: &dyn LinearMap) -> Vec<f64> {
-        let (lt, rt) = self.solve(self.u.as_ref(), self.v.as_ref());
-        self.apply(map, &lt, &rt)
+        self.apply(map, &self.solve(self.sign_gradient()))
     }
 
     /// The vector nearest to `y` among those with `P_T(B*(y)) = U V^T`.
     pub(super) fn meet(&self, map: &dyn LinearMap, y: &[f64]) -> Vec<f64> {
-        // J^T y - g, where g = (U, V) are the coordinates of U V^T.
-        let (mut gl, mut gr) =
-            (Mat::zeros(self.u.nrows(), self.rank()), Mat::zeros(self.v.nrows(), self.rank()));
-        map.adjoint_times(y, self.v.as_ref(), gl.as_mut());
-        map.adjoint_transpose_times(y, self.u.as_ref(), gr.as_mut());
-        gl -= &self.u;
-        gr -= &self.v;
-        let (lt, rt) = self.solve(gl.as_ref(), gr.as_ref());
-        let excess = self.apply(map, &lt, &rt);
+        let mut g = self.adjoint(map, y);
+        g.iter_mut().zip(self.sign_gradient()).for_each(|(g, s)| *g -= s);
+        let excess = self.apply(map, &self.solve(g));
         y.iter().zip(&excess).map(|(y, e)| y - e).collect()
+    }
+}
+
+/// Adds the projector on the gauge `(U K, -V K^T)`, times a factor, to a lower triangle.
+fn fix_mixtures(normal: &mut Mat<f64>, u: &Mat<f64>, v: &Mat<f64>, factor: f64) {
+    let (d1, d2, k) = (u.nrows(), v.nrows(), u.ncols());
+    for b in 0..k {
+        for j in 0..d1 {
+            for i in j..d1 {
+                let uu: f64 = (0..k).map(|a| u[(i, a)] * u[(j, a)]).sum();
+                normal[(b * d1 + i, b * d1 + j)] += factor * uu;
+            }
+        }
+        for j in 0..d2 {
+            for i in j..d2 {
+                let vv: f64 = (0..k).map(|a| v[(i, a)] * v[(j, a)]).sum();
+                normal[(k * d1 + b * d2 + i, k * d1 + b * d2 + j)] += factor * vv;
+            }
+        }
+        for a in 0..k {
+            for j in 0..d1 {
+                for i in 0..d2 {
+                    normal[(k * d1 + a * d2 + i, b * d1 + j)] -= factor * v[(i, b)] * u[(j, a)];
+                }
+            }
+        }
+    }
+}
+
+/// The same for the gauge `U K` with `K` skew: `R -> U (U^T R - R^T U) / 2`, times two.
+fn fix_rotations(normal: &mut Mat<f64>, u: &Mat<f64>, factor: f64) {
+    let (d, k) = (u.nrows(), u.ncols());
+    for c in 0..k {
+        for j in 0..d {
+            for b in c..k {
+                let first = if b == c { j } else { 0 };
+                for i in first..d {
+                    let along: f64 =
+                        if b == c { (0..k).map(|a| u[(i, a)] * u[(j, a)]).sum() } else { 0.0 };
+                    normal[(b * d + i, c * d + j)] += factor * (along - u[(i, c)] * u[(j, b)]);
+                }
+            }
+        }
     }
 }

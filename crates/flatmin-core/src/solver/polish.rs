@@ -4,7 +4,7 @@ use super::equality::{Equality, Incumbent, Monitor};
 use super::gauss_newton::{LARGEST_TANGENT, gauss_newton};
 use super::linear::{LARGEST_SYSTEM, conjugate_gradients, definite};
 use super::point::{Point, Tangent};
-use crate::linalg::{accumulate, product};
+use crate::linalg::product;
 use crate::{Error, Mat};
 
 /// Largest `|B(Z) - b| / |b|` of a polished point: the point it replaces fits to rounding.
@@ -44,8 +44,8 @@ pub(super) fn polish(
         if infeasibility <= 1e-13 {
             break;
         }
-        let (lt, rt) = tangent_correction(problem, &point, &residual);
-        point = point.retract(lt.as_ref(), rt.as_ref())?;
+        let correction = tangent_correction(problem, &point, &residual);
+        point = point.retract(problem.domain, &correction)?;
     }
     let infeasibility = problem.infeasibility(&point);
     accept(problem, point, infeasibility, incumbent);
@@ -67,56 +67,34 @@ fn accept(
     good
 }
 
-/// The tangent vector of least norm with `B(T) = -residual`: `T = P_T(B*(lambda))` with
-/// `B(P_T(B*(lambda))) = -residual` and `P_T(G) = U U^T G + (I - U U^T) G V V^T`; as `(Lt, Rt)`.
-fn tangent_correction(
-    problem: &Equality<'_>,
-    point: &Point,
-    residual: &[f64],
-) -> (Mat<f64>, Mat<f64>) {
-    let (u, v) = (&point.u, &point.v);
-    // (Lt, Rt) of P_T(G) = U (G^T U)^T + (G V - U U^T G V) V^T.
-    let project = |g: &Mat<f64>| {
-        let rt = product(g.transpose(), u.as_ref());
-        let mut lt = product(g.as_ref(), v.as_ref());
-        lt -= product(u.as_ref(), product(u.transpose(), lt.as_ref()).as_ref());
-        (lt, rt)
-    };
-    if let Some(step) = regularised_step(problem, point, residual) {
-        return step;
-    }
-    let lambda = direct(problem, point, residual).unwrap_or_else(|| {
-        conjugate_gradients(residual, 1e-8, 500, |lambda, image| {
-            let (lt, rt) = project(&problem.map.adjoint_matrix(lambda));
-            let mut t = product(u.as_ref(), rt.transpose());
-            accumulate(t.as_mut(), lt.as_ref(), v.transpose());
-            problem.map.apply(t.as_ref(), image);
-        })
+/// Coordinates of the tangent vector of least norm with `B(T) = -residual`: `T = P_T(B*(lambda))`
+/// with `B(P_T(B*(lambda))) = -residual`.
+fn tangent_correction(problem: &Equality<'_>, point: &Point, residual: &[f64]) -> Vec<f64> {
+    let domain = problem.domain;
+    let part = |y: &[f64]| point.tangent_part(domain, &problem.map.adjoint_matrix(y));
+    let step = regularised_step(problem, point, residual).unwrap_or_else(|| {
+        let lambda = direct(problem, point, residual).unwrap_or_else(|| {
+            conjugate_gradients(residual, 1e-8, 500, |lambda, image| {
+                let t = point.tangent_matrix(domain, &part(lambda));
+                problem.map.apply(t.as_ref(), image);
+            })
+        });
+        part(&lambda)
     });
-    let (lt, rt) = project(&problem.map.adjoint_matrix(&lambda));
-    (lt * faer::Scale(-1.0), rt * faer::Scale(-1.0))
+    step.into_iter().map(|t| -t).collect()
 }
 
 /// The same by the normal matrix of Gauss-Newton with a ridge, where that is the smaller system:
 /// directions that the measurements do not see stay put, and the next correction makes up for what
 /// the ridge held back.
-fn regularised_step(
-    problem: &Equality<'_>,
-    point: &Point,
-    residual: &[f64],
-) -> Option<(Mat<f64>, Mat<f64>)> {
+fn regularised_step(problem: &Equality<'_>, point: &Point, residual: &[f64]) -> Option<Vec<f64>> {
     let rank = point.rank();
     let order = rank * (point.u.nrows() + point.v.nrows());
     if order > LARGEST_TANGENT || problem.freedom(rank) > problem.b.len() {
         return None;
     }
-    let tangent = Tangent::new(problem.map, &point.u, &point.v, RIDGE, problem.par)?;
-    let mut left = Mat::zeros(point.u.nrows(), rank);
-    let mut right = Mat::zeros(point.v.nrows(), rank);
-    problem.map.adjoint_times(residual, point.v.as_ref(), left.as_mut());
-    problem.map.adjoint_transpose_times(residual, point.u.as_ref(), right.as_mut());
-    let (lt, rt) = tangent.solve(left.as_ref(), right.as_ref());
-    Some((lt * faer::Scale(-1.0), rt * faer::Scale(-1.0)))
+    let tangent = Tangent::new(problem.map, problem.domain, point, RIDGE, problem.par)?;
+    Some(tangent.solve(tangent.adjoint(problem.map, residual)))
 }
 
 /// The solution by Cholesky, where the system is small and definite.

@@ -1,5 +1,6 @@
 //! The convex programs and their settings.
 
+use super::domain::Domain;
 use super::recovery::{Progress, Recovery};
 use crate::operator::LinearMap;
 use crate::{Error, Mat};
@@ -43,6 +44,7 @@ pub struct Program<'a> {
     pub(super) map: &'a dyn LinearMap,
     pub(super) targets: &'a [f64],
     pub(super) objective: Objective,
+    pub(super) domain: Domain,
     /// Relative duality gap to certify; default `1e-8`.
     pub tolerance: f64,
     /// Iterations over all roads; default 2000.
@@ -64,6 +66,7 @@ impl<'a> Program<'a> {
             map,
             targets,
             objective,
+            domain: Domain::General,
             tolerance: 1e-8,
             max_iterations: 2000,
             rank: None,
@@ -71,6 +74,23 @@ impl<'a> Program<'a> {
             warm_start: None,
             observer: None,
         }
+    }
+
+    /// Looks for the solution among the matrices of a domain; all, if it is not said.
+    ///
+    /// ```
+    /// use flatmin_core::{Domain, Objective, Program, RankOne};
+    /// // x^T X x for three vectors x; X = [1, 2; 2, 0].
+    /// let map = RankOne::symmetric(2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
+    /// let program = Program::new(&map, &[1.0, 0.0, 5.0], Objective::Flat);
+    /// let answer = program.over(Domain::Symmetric).solve()?;
+    /// assert!((answer.matrix()[(0, 1)] - 2.0).abs() < 1e-6);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn over(mut self, domain: Domain) -> Self {
+        self.domain = domain;
+        self
     }
 
     /// Sets the relative duality gap to certify.
@@ -120,7 +140,8 @@ impl<'a> Program<'a> {
     ///
     /// # Errors
     /// For what the caller got wrong: targets that do not fit the map or are not finite, a
-    /// tolerance outside `(0, 1)`, a start of another shape, magnitudes beyond double precision.
+    /// tolerance outside `(0, 1)`, a start of another shape, measurements that are not symmetric
+    /// where the domain is, magnitudes beyond double precision.
     pub fn solve(self) -> Result<Recovery, Error> {
         super::solve(self)
     }

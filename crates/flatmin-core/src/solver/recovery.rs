@@ -4,6 +4,7 @@ use crate::{Mat, MatRef};
 use std::fmt;
 
 use super::Objective;
+use super::domain::{Domain, symmetrise};
 
 /// How a solve ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +130,8 @@ pub struct Progress {
 pub struct Recovery {
     /// The problem that was solved.
     pub objective_kind: Objective,
+    /// The matrices among which it was solved.
+    pub domain: Domain,
     /// How the solve ended.
     pub status: Status,
     /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear).
@@ -144,7 +147,9 @@ pub struct Recovery {
     /// largest. The factors may carry more columns.
     pub rank: usize,
     /// Whether the answer is proved to be the only solution (to the precision of the certificate);
-    /// `false` says only that this was not proved.
+    /// `false` says only that this was not proved. For measurements `x x^T` of a positive
+    /// semidefinite matrix every matrix that fits is equally flat, so there it says that only one
+    /// fits.
     pub unique: bool,
     /// Exact scaled trace of the Hessian at [`Recovery::factors`].
     pub scaled_trace: f64,
@@ -157,7 +162,8 @@ pub struct Recovery {
     /// What else the reader should know.
     pub warnings: Vec<Warning>,
     /// The certificate `y` (length `m`), with `|D1^{-1} A*(y) D2^{-1}|_op <= 1` (flat) or
-    /// `|A*(y)|_op <= 1` (nuclear).
+    /// `|A*(y)|_op <= 1` (nuclear); over positive semidefinite matrices no eigenvalue of that matrix
+    /// exceeds 1.
     pub dual: Vec<f64>,
     pub(super) left: Mat<f64>,
     pub(super) right: Mat<f64>,
@@ -166,13 +172,18 @@ pub struct Recovery {
 impl Recovery {
     /// Factors `L` (`d1 x k`) and `R` (`d2 x k`) with `X = L R^T`: the flat pair
     /// `L = D1^{-1} U S^{1/2}`, `R = D2^{-1} V S^{1/2}` of `D1 X D2 = U S V^T`, or the balanced pair
-    /// for the nuclear norm.
+    /// for the nuclear norm. Over a symmetric domain `R = L diag(±1)`, and over a semidefinite one
+    /// `R = L`.
     pub fn factors(&self) -> (MatRef<'_, f64>, MatRef<'_, f64>) {
         (self.left.as_ref(), self.right.as_ref())
     }
 
     /// The matrix `X = L R^T`, `d1 x d2`.
     pub fn matrix(&self) -> Mat<f64> {
-        crate::linalg::product(self.left.as_ref(), self.right.transpose())
+        let mut x = crate::linalg::product(self.left.as_ref(), self.right.transpose());
+        if self.domain.is_symmetric() {
+            symmetrise(&mut x);
+        }
+        x
     }
 }

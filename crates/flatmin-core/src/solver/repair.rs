@@ -37,8 +37,8 @@ pub(super) fn repair(
     for round in 0..ROUNDS {
         let mut beyond = problem.map.adjoint_matrix(&y);
         linalg::subtract_product(beyond.as_mut(), u.as_ref(), v.transpose());
-        let svd = linalg::svd(beyond.as_ref(), problem.par)?;
-        let largest = svd.s.first().copied().unwrap_or(0.0);
+        let spectrum = problem.domain.decompose(beyond.as_ref(), problem.par)?;
+        let largest = spectrum.s.first().copied().unwrap_or(0.0);
         if largest < 1.0 - 1e-6 {
             return incumbent.prove(problem, y);
         }
@@ -52,10 +52,12 @@ pub(super) fn repair(
         if !monitor.tick("certificate repair", norm, lower, 0.0, rank) {
             break;
         }
-        let excess: Vec<f64> = svd.s.iter().map(|s| s - CAP).take_while(|&e| e > 0.0).collect();
+        let excess: Vec<f64> =
+            spectrum.s.iter().map(|s| s - CAP).take_while(|&e| e > 0.0).collect();
         let over = excess.len();
-        let left = scale_columns(svd.u.as_ref().subcols(0, over), &excess);
-        problem.map.apply_factored(left.as_ref(), svd.v.as_ref().subcols(0, over), &mut correction);
+        let left = scale_columns(spectrum.u.as_ref().subcols(0, over), &excess);
+        let right = spectrum.v.as_ref().subcols(0, over);
+        problem.map.apply_factored(left.as_ref(), right, &mut correction);
         inverse(&mut correction);
         y.iter_mut().zip(&correction).for_each(|(y, c)| *y -= c);
         y = tangent.meet(problem.map, &y);

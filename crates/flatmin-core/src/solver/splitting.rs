@@ -7,7 +7,7 @@
 //! V <- B*(y) + Z / sigma,   W <- clip(V),   Z <- sigma (V - W)
 //! ```
 //!
-//! where `clip` caps the singular values at one. A round is a map `V -> F(V)`, nonexpansive, and
+//! where `clip` caps the singular values at one (over semidefinite matrices, the eigenvalues). A round is a map `V -> F(V)`, nonexpansive, and
 //! smooth once the rank of `Z` has settled: Anderson's extrapolation over the last rounds then
 //! converges much faster than the rounds alone. It is safeguarded: whenever the residual
 //! `|F(V) - V|` grows, the memory is dropped and plain rounds resume.
@@ -19,7 +19,6 @@
 
 use super::equality::{Equality, Incumbent, Monitor, relative_gap};
 use super::linear::residual;
-use super::point::Point;
 use super::polish::polish;
 use crate::linalg::{self, inner, norm, scale_columns};
 use crate::{Error, Mat};
@@ -54,12 +53,12 @@ fn round(
     v: &Mat<f64>,
     sigma: f64,
 ) -> Result<Round, Error> {
-    let svd = linalg::svd(v.as_ref(), problem.par)?;
-    let excess: Vec<f64> = svd.s.iter().map(|s| s - 1.0).take_while(|&e| e > 0.0).collect();
+    let spectrum = problem.domain.decompose(v.as_ref(), problem.par)?;
+    let excess: Vec<f64> = spectrum.s.iter().map(|s| s - 1.0).take_while(|&e| e > 0.0).collect();
     let rank = excess.len();
-    let left = scale_columns(svd.u.as_ref().subcols(0, rank), &excess);
+    let left = scale_columns(spectrum.u.as_ref().subcols(0, rank), &excess);
     let mut soft = Mat::zeros(v.nrows(), v.ncols());
-    let right = svd.v.as_ref().subcols(0, rank).transpose();
+    let right = spectrum.v.as_ref().subcols(0, rank).transpose();
     linalg::multiply_par(soft.as_mut(), left.as_ref(), right, problem.par);
     let w = v - &soft;
     let z = &soft * faer::Scale(sigma);
@@ -122,7 +121,7 @@ pub(super) fn splitting(
             since_check = 0;
             certify(problem, inverse, &at, incumbent)?;
             if incumbent.gap() <= problem.tolerance {
-                let near = Point::truncate(at.z.as_ref(), at.rank, problem.par)?;
+                let near = problem.domain.decompose(at.z.as_ref(), problem.par)?.leading(at.rank);
                 return polish(problem, near, &at.y, incumbent, monitor);
             }
         }
@@ -214,7 +213,7 @@ fn certify(
     let mut correction = residual(problem, at.z.as_ref());
     inverse(&mut correction);
     let z = &at.z - problem.map.adjoint_matrix(&correction);
-    let point = Point::truncate(z.as_ref(), z.nrows().min(z.ncols()), problem.par)?;
+    let point = problem.domain.decompose(z.as_ref(), problem.par)?;
     let infeasibility = problem.infeasibility(&point);
     incumbent.offer_point(point, infeasibility);
     incumbent.offer_bound(problem.bound(at.y.clone())?.0);

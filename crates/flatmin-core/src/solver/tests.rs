@@ -1,8 +1,9 @@
 //! Laws of the solver, road by road.
 
 use super::*;
+use crate::audit::Audit;
 use crate::linalg::{operator_norm, product};
-use crate::operator::{DenseMap, Entries};
+use crate::operator::{DenseMap, Entries, RankOne};
 use crate::planted::low_rank;
 use crate::rng::{Role, Stream};
 use std::ops::ControlFlow;
@@ -125,7 +126,14 @@ fn flat_and_nuclear_coincide_for_the_identity() {
 fn splitting_agrees_with_the_other_roads() {
     let (map, b, _) = completion(20, 24, 2, 0.35, 6);
     let reference = Program::new(&map, &b, Objective::Nuclear).solve().unwrap();
-    let problem = Equality { map: &map, b: &b, norm_b: norm(&b), tolerance: 1e-8, par: Par::Seq };
+    let problem = Equality {
+        map: &map,
+        domain: Domain::General,
+        b: &b,
+        norm_b: norm(&b),
+        tolerance: 1e-8,
+        par: Par::Seq,
+    };
     let mut incumbent = Incumbent::default();
     let mut monitor =
         Monitor { observer: None, limit: 3000, iterations: 0, stop: None, scale: 1.0 };
@@ -376,4 +384,91 @@ fn a_stopped_solve_claims_nothing() {
             assert!(answer.relative_gap > 1e-8 && !answer.unique);
         }
     }
+}
+
+/// `x_i^T M x_i` for Gaussian vectors and a matrix with eigenvalues of the given signs.
+fn quadratic(d: usize, signs: &[f64], m: usize, seed: u64) -> (RankOne, Vec<f64>, Mat<f64>) {
+    let u = stream(seed, Role::Truth).gaussian_matrix(d, signs.len());
+    let signed = crate::linalg::scale_columns(u.as_ref(), signs);
+    let truth = product(signed.as_ref(), u.transpose());
+    let truth = &truth * faer::Scale(1.0 / truth.norm_l2());
+    let map =
+        RankOne::symmetric(d, stream(seed, Role::Measurements).gaussian_vector(d * m)).unwrap();
+    let mut b = vec![0.0; m];
+    map.apply(truth.as_ref(), &mut b);
+    (map, b, truth)
+}
+
+/// Over symmetric matrices, below the transition and above, at one of few unknowns, and determined.
+#[test]
+fn certifies_over_symmetric_matrices() {
+    for (d, m, seed) in
+        [(10, 49, 31), (12, 43, 32), (15, 110, 33), (5, 15, 34), (6, 40, 35), (1, 2, 36)]
+    {
+        let signs = [1.0, 1.0, -1.0];
+        let (map, b, truth) = quadratic(d, &signs[..d.min(3)], m, seed);
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let program = Program::new(&map, &b, objective).over(Domain::Symmetric);
+            let answer = program.solve().unwrap();
+            let says = format!("{objective}, d = {d}, m = {m}: gap {:e}", answer.relative_gap);
+            assert_eq!(answer.status, Status::Certified, "{says}");
+            let audit = Audit::new(&map, &b, &answer).unwrap();
+            assert!(audit.dual_norm < 1.0 + 1e-11 && audit.feasibility < 1e-8, "{says}");
+            assert_eq!(audit.outside, 0.0, "{says}");
+            approx::assert_relative_eq!(audit.objective, answer.objective, max_relative = 1e-9);
+            if m > 100 || m >= d * (d + 1) / 2 {
+                let error = (answer.matrix() - &truth).norm_l2();
+                assert!(error < 1e-7 && answer.unique, "{says}: off by {error:e}");
+            }
+            // Over all matrices the value is the same.
+            let general = Program::new(&map, &b, objective).solve().unwrap();
+            if general.status.is_certified() {
+                let value = general.objective;
+                approx::assert_relative_eq!(answer.objective, value, max_relative = 3e-8);
+            }
+        }
+    }
+}
+
+/// Over positive semidefinite matrices; all that fit are equally flat.
+#[test]
+fn certifies_over_semidefinite_matrices() {
+    for (d, r, m, seed) in
+        [(15, 2, 87, 41), (12, 1, 60, 42), (10, 2, 15, 43), (6, 3, 12, 44), (5, 1, 15, 45)]
+    {
+        let (map, b, truth) = quadratic(d, &vec![1.0; r], m, seed);
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let program = Program::new(&map, &b, objective).over(Domain::Semidefinite);
+            let answer = program.solve().unwrap();
+            let says = format!("{objective}, d = {d}, m = {m}: gap {:e}", answer.relative_gap);
+            assert_eq!(answer.status, Status::Certified, "{says}");
+            let audit = Audit::new(&map, &b, &answer).unwrap();
+            assert!(audit.dual_norm < 1.0 + 1e-11 && audit.feasibility < 1e-8, "{says}");
+            assert!(audit.outside < 1e-13, "{says}: {:e}", audit.outside);
+            if m > 50 || m >= d * (d + 1) / 2 {
+                assert!((answer.matrix() - &truth).norm_l2() < 1e-7, "{says}");
+                assert!(answer.unique, "{says}");
+            }
+            if objective == Objective::Flat {
+                let norms = map.norms();
+                let value: f64 = norms.iter().zip(&b).map(|(n, b)| n * b).sum();
+                let value = value / (d * m) as f64;
+                approx::assert_relative_eq!(answer.objective, value, max_relative = 1e-9);
+            } else {
+                let symmetric = Program::new(&map, &b, objective).over(Domain::Symmetric);
+                let value = symmetric.solve().unwrap().lower_bound;
+                assert!(answer.objective >= value * (1.0 - 1e-9), "{says}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_symmetric_domain_needs_symmetric_measurements() {
+    let (map, b, _) = sensing(4, 4, 1, 10, 46);
+    let error = Program::new(&map, &b, Objective::Flat).over(Domain::Symmetric).solve();
+    assert!(matches!(error, Err(Error::Parameter { name: "the measurements", .. })));
+    let (map, b, _) = sensing(4, 3, 1, 10, 47);
+    let error = Program::new(&map, &b, Objective::Flat).over(Domain::Semidefinite).solve();
+    assert!(matches!(error, Err(Error::Shape { .. })));
 }
