@@ -1,6 +1,7 @@
 //! The problem from the user's arrays.
 
-use flatmin_core::{Entries, Error, FactoredLoss, MatRef, Objective, Program, Rescaling};
+use flatmin_core::{Domain, Entries, Error, MatRef, Measured};
+use std::ops::Deref;
 
 /// Some entries `b_t = M_{i_t j_t}` of an unknown `d1 x d2` matrix.
 ///
@@ -15,9 +16,16 @@ use flatmin_core::{Entries, Error, FactoredLoss, MatRef, Objective, Program, Res
 /// # Ok::<(), flatmin_completion::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Completion {
-    map: Entries,
-    targets: Vec<f64>,
+pub struct Completion(Measured<Entries>);
+
+/// The sampling map's order of entries is that of the targets and of the dual vector; `D1`, `D2` are
+/// square roots of the observed counts, up to scale.
+impl Deref for Completion {
+    type Target = Measured<Entries>;
+
+    fn deref(&self) -> &Measured<Entries> {
+        &self.0
+    }
 }
 
 impl Completion {
@@ -34,8 +42,7 @@ impl Completion {
         targets: Vec<f64>,
     ) -> Result<Completion, Error> {
         let map = Entries::new(rows, cols, row_indices, col_indices)?;
-        FactoredLoss::new(&map, &targets)?;
-        Ok(Completion { map, targets })
+        Measured::new(map, targets, Domain::General).map(Completion)
     }
 
     /// Observed entries as `(row, column, value)`.
@@ -111,41 +118,5 @@ impl Completion {
             }
         }
         Completion::from_triplets(rows, cols, &entries)
-    }
-
-    /// The sampling map; its order of entries is that of the targets and of the dual vector.
-    pub fn map(&self) -> &Entries {
-        &self.map
-    }
-
-    /// The targets `b`, one an observed entry.
-    pub fn targets(&self) -> &[f64] {
-        &self.targets
-    }
-
-    /// The program whose solution is flat: `min |D1 X D2|_*  s.t.  A(X) = b`.
-    pub fn flat(&self) -> Program<'_> {
-        Program::new(&self.map, &self.targets, Objective::Flat)
-    }
-
-    /// The program of least nuclear norm: `min |X|_*  s.t.  A(X) = b`.
-    pub fn nuclear(&self) -> Program<'_> {
-        Program::new(&self.map, &self.targets, Objective::Nuclear)
-    }
-
-    /// The overparameterised loss `(1/m) |A(L R^T) - b|^2`.
-    ///
-    /// # Errors
-    /// None for a problem that was constructed.
-    pub fn loss(&self) -> Result<FactoredLoss<'_>, Error> {
-        FactoredLoss::new(&self.map, &self.targets)
-    }
-
-    /// The rescaling matrices `D1`, `D2`: square roots of the observed counts, up to scale.
-    ///
-    /// # Errors
-    /// None for a problem that was constructed.
-    pub fn rescaling(&self) -> Result<Rescaling, Error> {
-        Rescaling::new(&self.map)
     }
 }

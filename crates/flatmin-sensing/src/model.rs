@@ -1,6 +1,7 @@
 //! The problem from the user's arrays.
 
-use flatmin_core::{DenseMap, Error, FactoredLoss, MatRef, Objective, Program, Rescaling};
+use flatmin_core::{DenseMap, Domain, Error, MatRef, Measured};
+use std::ops::Deref;
 
 /// `m` measurements `b_i = <A_i, M>` of an unknown `d1 x d2` matrix.
 ///
@@ -14,9 +15,14 @@ use flatmin_core::{DenseMap, Error, FactoredLoss, MatRef, Objective, Program, Re
 /// # Ok::<(), flatmin_sensing::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Sensing {
-    map: DenseMap,
-    targets: Vec<f64>,
+pub struct Sensing(Measured<DenseMap>);
+
+impl Deref for Sensing {
+    type Target = Measured<DenseMap>;
+
+    fn deref(&self) -> &Measured<DenseMap> {
+        &self.0
+    }
 }
 
 impl Sensing {
@@ -25,8 +31,7 @@ impl Sensing {
     /// # Errors
     /// When there is not one finite target a measurement.
     pub fn new(map: DenseMap, targets: Vec<f64>) -> Result<Sensing, Error> {
-        FactoredLoss::new(&map, &targets)?;
-        Ok(Sensing { map, targets })
+        Measured::new(map, targets, Domain::General).map(Sensing)
     }
 
     /// The `m x d1 x d2` array of measurements in C order, and the targets (length `m`).
@@ -51,41 +56,5 @@ impl Sensing {
         targets: Vec<f64>,
     ) -> Result<Sensing, Error> {
         Sensing::new(DenseMap::from_matrices(matrices)?, targets)
-    }
-
-    /// The measurement map.
-    pub fn map(&self) -> &DenseMap {
-        &self.map
-    }
-
-    /// The targets `b`, one a measurement.
-    pub fn targets(&self) -> &[f64] {
-        &self.targets
-    }
-
-    /// The program whose solution is flat: `min |D1 X D2|_*  s.t.  A(X) = b`.
-    pub fn flat(&self) -> Program<'_> {
-        Program::new(&self.map, &self.targets, Objective::Flat)
-    }
-
-    /// The program of least nuclear norm: `min |X|_*  s.t.  A(X) = b`.
-    pub fn nuclear(&self) -> Program<'_> {
-        Program::new(&self.map, &self.targets, Objective::Nuclear)
-    }
-
-    /// The overparameterised loss `(1/m) |A(L R^T) - b|^2`.
-    ///
-    /// # Errors
-    /// None for a problem that was constructed.
-    pub fn loss(&self) -> Result<FactoredLoss<'_>, Error> {
-        FactoredLoss::new(&self.map, &self.targets)
-    }
-
-    /// The rescaling matrices `D1`, `D2`.
-    ///
-    /// # Errors
-    /// When the Grams overflow.
-    pub fn rescaling(&self) -> Result<Rescaling, Error> {
-        Rescaling::new(&self.map)
     }
 }

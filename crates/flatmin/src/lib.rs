@@ -29,13 +29,19 @@
 //! Source: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, *Flat minima generalize for low-rank
 //! matrix recovery*, Information and Inference 13(2), 2024 (arXiv 2203.03756).
 
+pub use flatmin_bilinear as bilinear;
 pub use flatmin_completion as completion;
 pub use flatmin_core as core;
+pub use flatmin_covariance as covariance;
+pub use flatmin_quadnet as quadnet;
 pub use flatmin_sensing as sensing;
 
 /// What most programs need.
 pub mod prelude {
+    pub use flatmin_bilinear::Bilinear;
     pub use flatmin_completion::Completion;
     pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
+    pub use flatmin_covariance::Covariance;
+    pub use flatmin_quadnet::QuadNet;
     pub use flatmin_sensing::Sensing;
 }

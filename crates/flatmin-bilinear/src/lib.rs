@@ -1,0 +1,7 @@
+//! Bilinear sensing by flat minima.
+
+mod model;
+
+pub use flatmin_core as core;
+pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
+pub use model::Bilinear;

@@ -1,0 +1,7 @@
+//! Covariance estimation and phase retrieval by flat minima.
+
+mod model;
+
+pub use flatmin_core as core;
+pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
+pub use model::Covariance;
