@@ -23,6 +23,46 @@ pub fn low_rank(
     rank: usize,
     stream: &mut Stream,
 ) -> Result<Mat<f64>, Error> {
+    check_rank(rows, cols, rank)?;
+    let (u, v) = (stream.gaussian_matrix(rows, rank), stream.gaussian_matrix(cols, rank));
+    let mut m = product(u.as_ref(), v.transpose());
+    let norm = m.norm_l2();
+    m.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v /= norm));
+    Ok(m)
+}
+
+/// A random symmetric `order x order` matrix `U1 U1^T - U2 U2^T` of unit Frobenius norm, with
+/// `positive` and `negative` Gaussian columns in `U1` and `U2`.
+///
+/// ```
+/// use flatmin_core::rng::{Role, Stream};
+/// let mut stream = Stream::new(0, "docs", 0, 0, Role::Truth);
+/// let m = flatmin_core::planted::symmetric(5, 2, 1, &mut stream)?;
+/// assert!((m.norm_l2() - 1.0).abs() < 1e-14 && m[(0, 3)] == m[(3, 0)]);
+/// # Ok::<(), flatmin_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the order is zero, or the rank `positive + negative` is zero or above it.
+pub fn symmetric(
+    order: usize,
+    positive: usize,
+    negative: usize,
+    stream: &mut Stream,
+) -> Result<Mat<f64>, Error> {
+    let rank = positive.saturating_add(negative);
+    check_rank(order, order, rank)?;
+    let u = stream.gaussian_matrix(order, rank);
+    let signed =
+        Mat::from_fn(order, rank, |i, j| if j < positive { u[(i, j)] } else { -u[(i, j)] });
+    let product = product(signed.as_ref(), u.transpose());
+    let norm = product.norm_l2();
+    // The lower triangle, twice.
+    let entry = |i: usize, j: usize| product[(i.max(j), i.min(j))] / norm;
+    Ok(Mat::from_fn(order, order, entry))
+}
+
+fn check_rank(rows: usize, cols: usize, rank: usize) -> Result<(), Error> {
     let largest = rows.min(cols);
     if largest == 0 {
         return Err(Error::Shape {
@@ -38,11 +78,7 @@ pub fn low_rank(
             got: format!("{rank} for a {rows} x {cols} matrix"),
         });
     }
-    let (u, v) = (stream.gaussian_matrix(rows, rank), stream.gaussian_matrix(cols, rank));
-    let mut m = product(u.as_ref(), v.transpose());
-    let norm = m.norm_l2();
-    m.col_iter_mut().for_each(|c| c.iter_mut().for_each(|v| *v /= norm));
-    Ok(m)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -60,6 +96,20 @@ mod tests {
             assert_eq!(s.iter().filter(|&&s| s > 1e-13).count(), rank);
             approx::assert_relative_eq!(m.norm_l2(), 1.0, max_relative = 1e-14);
         }
+    }
+
+    #[test]
+    fn a_symmetric_one_has_the_inertia_it_says() {
+        for (order, positive, negative) in [(1, 0, 1), (6, 2, 1), (4, 4, 0)] {
+            let mut stream = Stream::new(4, "planted", 0, 0, Role::Truth);
+            let m = symmetric(order, positive, negative, &mut stream).unwrap();
+            let values = crate::linalg::symmetric_eigenvalues(m.as_ref()).unwrap();
+            assert_eq!(values.iter().filter(|&&v| v > 1e-13).count(), positive);
+            assert_eq!(values.iter().filter(|&&v| v < -1e-13).count(), negative);
+        }
+        let mut stream = Stream::new(4, "planted", 0, 0, Role::Truth);
+        assert!(symmetric(3, 2, 2, &mut stream).is_err());
+        assert!(symmetric(3, 0, 0, &mut stream).is_err());
     }
 
     #[test]
