@@ -64,7 +64,7 @@ pub(super) fn interior_point(
     let mut p = cone.start(&z0)?;
     let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
-    let mut best_gap = f64::INFINITY;
+    let mut best = (f64::INFINITY, z0, y.clone());
     let mut stuck = 0;
     loop {
         let z = cone.primal(&p);
@@ -85,8 +85,10 @@ pub(super) fn interior_point(
         if incumbent.gap() <= problem.tolerance {
             return Ok(());
         }
-        stuck = if gap < 0.9 * best_gap { 0 } else { stuck + 1 };
-        best_gap = best_gap.min(gap);
+        stuck = if gap < 0.9 * best.0 { 0 } else { stuck + 1 };
+        if gap < best.0 {
+            best = (gap, z.clone(), y.clone());
+        }
         // A bound from elsewhere may prove any point that fits.
         let proved = infeasible <= 1e-12 && value * (1.0 - problem.tolerance) <= incumbent.lower();
         if gap <= 0.1 * problem.tolerance || stuck >= 4 || proved {
@@ -122,10 +124,12 @@ pub(super) fn interior_point(
         }
         y.iter_mut().zip(&dy).for_each(|(y, dy)| *y += step_s * dy);
     }
-    finish(problem, cone.primal(&p), y, kernel, incumbent, monitor)
+    // Where rounding wins the last iterates drift away again.
+    let (_, z, y) = best;
+    finish(problem, z, y, kernel, incumbent, monitor)
 }
 
-/// Offers the final iterate, made feasible to the last digits.
+/// Offers an iterate, made feasible to the last digits.
 fn finish(
     problem: &Equality<'_>,
     mut z: Mat<f64>,
