@@ -64,7 +64,7 @@ pub(super) fn interior_point(
     let mut p = cone.start(&z0)?;
     let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
-    let mut best = (f64::INFINITY, z0, y.clone());
+    let mut best = (f64::INFINITY, z0);
     let mut stuck = 0;
     loop {
         let z = cone.primal(&p);
@@ -87,7 +87,7 @@ pub(super) fn interior_point(
         }
         stuck = if gap < 0.9 * best.0 { 0 } else { stuck + 1 };
         if gap < best.0 {
-            best = (gap, z.clone(), y.clone());
+            best = (gap, z.clone());
         }
         // A bound from elsewhere may prove any point that fits.
         let proved = infeasible <= 1e-12 && value * (1.0 - problem.tolerance) <= incumbent.lower();
@@ -124,9 +124,8 @@ pub(super) fn interior_point(
         }
         y.iter_mut().zip(&dy).for_each(|(y, dy)| *y += step_s * dy);
     }
-    // Where rounding wins the last iterates drift away again.
-    let (_, z, y) = best;
-    finish(problem, z, y, kernel, incumbent, monitor)
+    // Where rounding wins `P` drifts away again, while `y`, which is always feasible, only improves.
+    finish(problem, best.1, y, kernel, incumbent, monitor)
 }
 
 /// Offers an iterate, made feasible to the last digits.
