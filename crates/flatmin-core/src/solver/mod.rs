@@ -284,7 +284,7 @@ fn in_range(what: &'static str, nonzero: bool, magnitudes: &[f64]) -> Result<(),
 }
 
 /// First-order rounds after an interior-point method that stalled.
-const LAST_ROUNDS: usize = 300;
+const LAST_ROUNDS: usize = 1000;
 
 /// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
 const LARGEST_CONE: usize = 700;

@@ -52,7 +52,8 @@ pub(super) fn polish(
     Ok(())
 }
 
-/// Takes the point when it fits the measurements and the bound at hand proves it optimal.
+/// Takes the point when it fits the measurements and the bound at hand proves it optimal; failing
+/// that, when it fits and has a smaller norm.
 fn accept(
     problem: &Equality<'_>,
     point: Point,
@@ -62,7 +63,10 @@ fn accept(
     let old = incumbent.point.replace((point, infeasibility));
     let good = infeasibility <= EXACT && incumbent.gap() <= problem.tolerance;
     if !good {
-        incumbent.point = old;
+        let polished = std::mem::replace(&mut incumbent.point, old);
+        if let Some((point, infeasibility)) = polished.filter(|_| infeasibility <= EXACT) {
+            incumbent.offer_point(point, infeasibility);
+        }
     }
     good
 }
