@@ -1,6 +1,6 @@
 //! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
 
-use super::equality::{Equality, Incumbent, Monitor};
+use super::equality::{Candidate, Equality, Incumbent, Monitor};
 use super::gauss_newton::{LARGEST_TANGENT, gauss_newton};
 use super::linear::{LARGEST_SYSTEM, conjugate_gradients, definite};
 use super::point::{Point, Tangent};
@@ -60,13 +60,11 @@ fn accept(
     infeasibility: f64,
     incumbent: &mut Incumbent,
 ) -> bool {
-    let old = incumbent.point.replace((point, infeasibility));
+    let old = incumbent.best.replace(Candidate::fitting(point, infeasibility));
     let good = infeasibility <= EXACT && incumbent.gap() <= problem.tolerance;
     if !good {
-        let polished = std::mem::replace(&mut incumbent.point, old);
-        if let Some((point, infeasibility)) = polished.filter(|_| infeasibility <= EXACT) {
-            incumbent.offer_point(point, infeasibility);
-        }
+        let polished = std::mem::replace(&mut incumbent.best, old);
+        polished.filter(|_| infeasibility <= EXACT).into_iter().for_each(|p| incumbent.offer(p));
     }
     good
 }
