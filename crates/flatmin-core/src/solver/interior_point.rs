@@ -48,6 +48,13 @@ const SOLVED: f64 = 1e-15;
 /// while the gap is wide, more near the solution, where systems are ill-conditioned.
 const PATIENCE: (usize, usize) = (2, 20);
 
+/// Iterations without progress after which the method gives up: many while the gap is wide, since a
+/// bad start has to be centred first, few near the solution, where rounding has won.
+const STUCK: (usize, usize) = (20, 4);
+
+/// Gap above which the solution is far.
+const FAR: f64 = 1e-2;
+
 /// Gap below which refinement is patient.
 const NEAR: f64 = 1e-4;
 
@@ -99,7 +106,8 @@ pub(super) fn interior_point(
         let proved = problem.ridge == 0.0
             && infeasible <= 1e-12
             && value * (1.0 - problem.tolerance) <= incumbent.lower();
-        if gap <= 0.1 * problem.tolerance || stuck >= 4 || proved {
+        let limit = if best.0 > FAR { STUCK.0 } else { STUCK.1 };
+        if gap <= 0.1 * problem.tolerance || stuck >= limit || proved {
             break;
         }
         let scalings: Option<Vec<Scaling>> =

@@ -67,20 +67,20 @@ pub(super) fn determined(
 
 /// The unknowns of a linear system in `Z`: its entries, column by column; over a symmetric domain
 /// those on and above the diagonal.
-struct Unknowns {
+pub(super) struct Unknowns {
     rows: usize,
     cols: usize,
     symmetric: bool,
 }
 
 impl Unknowns {
-    fn new(problem: &Equality<'_>) -> Unknowns {
+    pub(super) fn new(problem: &Equality<'_>) -> Unknowns {
         let dims = problem.map.dims();
         let symmetric = problem.domain.is_symmetric();
         Unknowns { rows: dims.rows, cols: dims.cols, symmetric }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.positions().count()
     }
 
@@ -92,7 +92,7 @@ impl Unknowns {
     }
 
     /// `E^T g` for the embedding `E` of the unknowns.
-    fn pack(&self, g: MatRef<'_, f64>) -> Vec<f64> {
+    pub(super) fn pack(&self, g: MatRef<'_, f64>) -> Vec<f64> {
         let twice = |i, j| self.symmetric && i != j;
         self.positions()
             .map(|(i, j)| if twice(i, j) { g[(i, j)] + g[(j, i)] } else { g[(i, j)] })
@@ -109,6 +109,16 @@ impl Unknowns {
             }
         }
         z
+    }
+
+    /// The measurement `A` with `<A, E z> = <a, z>`.
+    pub(super) fn measurement(&self, packed: &[f64]) -> Mat<f64> {
+        let mut a = self.unpack(packed);
+        if self.symmetric {
+            a *= faer::Scale(0.5);
+            (0..self.rows).for_each(|i| a[(i, i)] *= 2.0);
+        }
+        a
     }
 
     /// `E^T N E`, given the lower triangle of `N`.
@@ -163,10 +173,10 @@ pub(super) fn independent<'a>(map: &'a dyn LinearMap, gram: Mat<f64>) -> Selecti
 }
 
 /// Diagonal entries of the triangular factor below this fraction of the largest count as zero.
-const QR_TOLERANCE: f64 = 1e-14;
+pub(super) const QR_TOLERANCE: f64 = 1e-14;
 
 /// Largest cost `d1 d2 m^2` of the orthogonal factorisation.
-const QR_COST: f64 = 4e10;
+pub(super) const QR_COST: f64 = 4e10;
 
 /// `B(Z) = b` through an orthonormal basis of the measurements: with `[vec B_1 .. vec B_m] = Q R`,
 /// columns pivoted, it reads `Q^T vec Z = R_1^{-T} b_1` for the leading, independent ones.
