@@ -153,7 +153,7 @@ pub enum Error {
     #[error("no data: give {options}")]
     NoData {
         /// The options.
-        options: &'static str,
+        options: String,
     },
     /// Two sizes for one matrix.
     #[error("{place}: the matrix is {stated}, but --shape says {asked}: leave --shape out")]

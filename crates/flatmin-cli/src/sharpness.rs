@@ -13,7 +13,7 @@ use std::path::Path;
 /// For bad input, and when the report cannot be written.
 pub fn run<M: Model>(files: &M, settings: &SharpnessSettings) -> Result<Ending, Error> {
     let [left, right] = &settings.factors[..] else {
-        return Err(Error::NoData { options: "two files with --factors" });
+        return Err(Error::NoData { options: "two files with --factors".into() });
     };
     let (l, r) = (factor(left)?, factor(right)?);
     let problem = M::pose(files.read()?)?;

@@ -1,18 +1,19 @@
 //! The models of the command, a file each: its options, how its files are read, its problem.
 //!
-//! A further model is one more file with a [`Model`] and its [`Problem`], and one more line in
-//! [`Models`] and in each match over it.
+//! A further model is one more file with a [`Model`], and one more line in [`Models`] and in each
+//! match over it. Several named arrays come from a [`Source`](crate::read::Source), and every
+//! problem is [`Posed`].
 
 mod completion;
+mod posed;
 mod sensing;
 
 pub use completion::CompletionFiles;
+pub use posed::{Posed, Problem};
 pub use sensing::SensingFiles;
 
 use crate::Error;
-use crate::read::image::Layout;
 use clap::{Args, Subcommand};
-use flatmin::core::{Error as CoreError, FactoredLoss, LinearMap, Objective, Program, Rescaling};
 
 /// What a subcommand does, and the model that it does it for.
 #[derive(Debug, Subcommand)]
@@ -54,33 +55,4 @@ pub trait Model {
     /// # Errors
     /// When the arrays do not fit one another, or hold what a solver cannot use.
     fn pose(arrays: Self::Arrays) -> Result<Self::Problem, Error>;
-}
-
-/// A problem in memory, whatever its model.
-pub trait Problem {
-    /// Its linear map.
-    fn map(&self) -> &dyn LinearMap;
-
-    /// The convex program of an objective.
-    fn program(&self, objective: Objective) -> Program<'_>;
-
-    /// The overparameterised loss.
-    ///
-    /// # Errors
-    /// None for a problem that was posed.
-    fn loss(&self) -> Result<FactoredLoss<'_>, CoreError>;
-
-    /// The rescaling matrices.
-    ///
-    /// # Errors
-    /// When the Grams of the map leave double precision.
-    fn rescaling(&self) -> Result<Rescaling, CoreError>;
-
-    /// Where the data came from, for messages.
-    fn place(&self) -> &str;
-
-    /// What the columns of the matrix mean when it is a picture.
-    fn layout(&self) -> Layout {
-        Layout::Grey
-    }
 }
