@@ -4,12 +4,19 @@
 //! match over it. Several named arrays come from a [`Source`](crate::read::Source), and every
 //! problem is [`Posed`].
 
+mod bilinear;
 mod completion;
+mod covariance;
 mod posed;
+mod quadnet;
+mod quadratic;
 mod sensing;
 
+pub use bilinear::BilinearFiles;
 pub use completion::CompletionFiles;
+pub use covariance::CovarianceFiles;
 pub use posed::{Posed, Problem};
+pub use quadnet::QuadNetFiles;
 pub use sensing::SensingFiles;
 
 use crate::Error;
@@ -20,8 +27,16 @@ use clap::{Args, Subcommand};
 pub enum Models<Settings: Args> {
     /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
     Sensing(Task<SensingFiles, Settings>),
+    /// Bilinear sensing: y_i = a_i^T X b_i
+    Bilinear(Task<BilinearFiles, Settings>),
     /// Matrix completion: some entries of X are seen
     Completion(Task<CompletionFiles, Settings>),
+    /// Covariance estimation: y_i = x_i^T X x_i with X positive semidefinite (rank 1: phase
+    /// retrieval)
+    Covariance(Task<CovarianceFiles, Settings>),
+    /// Network of quadratic activations: y_i = x_i^T X x_i with X = U1 U1^T - U2 U2^T
+    #[command(name = "quadnet")]
+    QuadNet(Task<QuadNetFiles, Settings>),
 }
 
 /// The files of a model beside the settings of a subcommand.
