@@ -163,7 +163,9 @@ impl fmt::Display for Sharpness {
 /// A number to eleven significant digits.
 fn digits(value: f64) -> String {
     let magnitude = value.abs();
-    if (1e-4..1e10).contains(&magnitude) {
+    if magnitude == 0.0 {
+        "0".to_owned()
+    } else if (1e-4..1e10).contains(&magnitude) {
         let decimals = 10 - magnitude.log10().floor() as i32;
         format!("{value:.*}", decimals.max(0) as usize)
     } else {
@@ -210,6 +212,7 @@ mod tests {
         assert_eq!(digits(0.00437159353153), "0.0043715935315");
         assert_eq!(digits(-12345.678901234), "-12345.678901");
         assert_eq!(digits(9999999999.4), "9999999999.4");
+        assert_eq!(digits(-0.0), "0");
         assert_eq!(digits(3e-9), "3.0000000000e-9");
         assert_eq!(digits(f64::NAN), "NaN");
     }
