@@ -1,6 +1,7 @@
 //! What the command says about an answer: one JSON object, or a few lines for a reader.
 
 use crate::Error;
+use flatmin::core::solver::Warning;
 use flatmin::core::{Dims, Domain, Objective, Recovery};
 use serde::Serialize;
 use std::fmt;
@@ -62,7 +63,7 @@ impl Report {
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
             rank: answer.rank,
-            unique: answer.unique,
+            unique: unique(answer),
             scaled_trace: answer.scaled_trace,
             iterations: answer.iterations,
             seconds,
@@ -77,10 +78,21 @@ impl Report {
     }
 }
 
+/// Whether the answer is proved to be the only solution. What no measurement sees costs nothing in
+/// `|D1 X D2|_*`, so that flat solutions may differ there.
+fn unique(answer: &Recovery) -> bool {
+    let hidden = |warning: &Warning| {
+        use Warning::{UnidentifiedCols, UnidentifiedDirections, UnidentifiedRows};
+        matches!(warning, UnidentifiedRows(_) | UnidentifiedCols(_) | UnidentifiedDirections { .. })
+    };
+    let flat = answer.objective_kind == Objective::Flat;
+    answer.unique && !(flat && answer.warnings.iter().any(hidden))
+}
+
 /// Every positive semidefinite matrix that fits quadratic measurements is equally flat, so that
 /// the certificate says nothing about which one was planted; that only one fits may.
 fn uniqueness(answer: &Recovery) -> Option<&'static str> {
-    match (answer.domain, answer.objective_kind, answer.unique) {
+    match (answer.domain, answer.objective_kind, unique(answer)) {
         (Domain::Semidefinite, Objective::Flat, true) => {
             Some("proved: no other X >= 0 fits the measurements")
         }

@@ -141,9 +141,14 @@ fn covariance_reports_whether_another_matrix_may_fit() {
     // Any [1, t; t, 1] with |t| <= 1 has these first two targets.
     sandbox.file("few.csv", "1,0\n0,1\n");
     sandbox.file("two.csv", "1\n1\n");
+    sandbox.file("axis.csv", "1,0\n-1,0\n");
+    sandbox.file("slope.csv", "1,1\n1,1\n");
     for (probes, targets, unique, words) in [
         ("x.csv", "one.csv", true, "proved: no other X >= 0 fits"),
         ("few.csv", "two.csv", false, "not proved: another X >= 0 may fit"),
+        // The second row and column are seen by none.
+        ("axis.csv", "two.csv", false, "not proved: another X >= 0 may fit"),
+        ("slope.csv", "two.csv", false, "not proved: another X >= 0 may fit"),
     ] {
         let line = format!("recover covariance --probes {probes} --targets {targets}");
         let text = String::from_utf8(sandbox.run(&line).stdout).unwrap();
