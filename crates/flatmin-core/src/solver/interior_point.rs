@@ -38,8 +38,8 @@ use crate::linalg::{
 use crate::operator::LinearMap;
 use crate::{Error, Mat, MatRef};
 
-/// Fraction of the way to the boundary that a step may go.
-const TO_BOUNDARY: f64 = 0.98;
+/// Fraction of the way to the boundary that a step may go, after a short step and after a full one.
+const TO_BOUNDARY: (f64, f64) = (0.9, 0.98);
 
 /// Relative residual at which a step's linear system counts as solved.
 const SOLVED: f64 = 1e-15;
@@ -76,6 +76,7 @@ pub(super) fn interior_point(
     let mut best = (f64::INFINITY, z0);
     let mut nearest = f64::INFINITY;
     let mut stuck = 0;
+    let mut last_step = 1.0;
     loop {
         let z = cone.primal(&p);
         let s = cone.slacks(problem.map.adjoint_matrix(&y).as_ref());
@@ -133,8 +134,10 @@ pub(super) fn interior_point(
             .map(|(scaling, (dp, ds))| scaling.corrector(dp, ds, centring * mu))
             .collect();
         let (dy, dp, ds) = system.direction(&z, &y, &corrector);
-        let step_p = (TO_BOUNDARY * reach(&scalings, &dp)?).min(1.0);
-        let step_s = (TO_BOUNDARY * reach(&scalings, &ds)?).min(1.0);
+        let boldness = TO_BOUNDARY.0 + (TO_BOUNDARY.1 - TO_BOUNDARY.0) * last_step;
+        let step_p = (boldness * reach(&scalings, &dp)?).min(1.0);
+        let step_s = (boldness * reach(&scalings, &ds)?).min(1.0);
+        last_step = step_p.min(step_s);
         for ((p, scaling), dp) in p.iter_mut().zip(&scalings).zip(&dp) {
             *p = combine(p, step_p, &scaling.lift(dp));
             symmetrise(p);
@@ -207,7 +210,8 @@ impl Cone {
                 let ball = ball(self.rows, 0.5 * size);
                 vec![combine(&ball, 0.5, z0), combine(&ball, -0.5, z0)]
             }
-            Domain::Semidefinite => vec![ball(self.rows, size)],
+            // Far inside: what does not fit yet must not be squeezed against the boundary.
+            Domain::Semidefinite => vec![ball(self.rows, 10.0 * size)],
         })
     }
 
