@@ -6,11 +6,11 @@
 use super::LARGEST_CONE;
 use super::equality::{Equality, Incumbent, Monitor};
 use super::interior_point::interior_point;
-use super::linear::{LARGEST_SYSTEM, QR_COST, QR_TOLERANCE, Unknowns, measurement_gram};
+use super::linear::{LARGEST_SYSTEM, Rows, Unknowns, measurement_gram};
 use super::point::Point;
-use crate::linalg::{Cholesky, norm, pivoted_qr, product};
+use crate::Error;
+use crate::linalg::{Cholesky, norm, row_major};
 use crate::operator::DenseMap;
-use crate::{Error, Mat, MatRef};
 
 /// Offers the best answer that can be found.
 pub(super) fn travel(
@@ -86,44 +86,30 @@ struct Reduced {
     map: DenseMap,
     /// `Q^T b`.
     targets: Vec<f64>,
-    q: Mat<f64>,
+    rows: Rows,
 }
 
 impl Reduced {
     fn new(problem: &Equality<'_>) -> Option<Reduced> {
         let dims = problem.map.dims();
         let unknowns = Unknowns::new(problem);
-        let (m, n) = (dims.measurements, unknowns.count());
-        if m <= n || (m * n) as f64 * n as f64 > QR_COST {
+        if dims.measurements <= unknowns.count() {
             return None;
         }
-        let mut rows = Mat::zeros(m, n);
-        for i in 0..m {
-            let packed = unknowns.pack(problem.map.measurement(i).as_ref());
-            rows.row_mut(i).iter_mut().zip(packed).for_each(|(o, v)| *o = v);
-        }
-        let (q, r, order) = pivoted_qr(rows.as_ref());
-        let floor = QR_TOLERANCE * r[(0, 0)].abs();
-        let rank = (0..r.nrows()).take_while(|&i| r[(i, i)].abs() > floor).count();
-        let q = q.as_ref().subcols(0, rank).to_owned();
-        let mut data = Vec::with_capacity(rank * dims.rows * dims.cols);
-        for i in 0..rank {
-            let mut packed = vec![0.0; n];
-            order.iter().enumerate().for_each(|(j, &at)| packed[at] = r[(i, j)]);
-            data.extend(crate::linalg::row_major(unknowns.measurement(&packed).as_ref()));
+        let rows = Rows::new(problem, &unknowns)?;
+        let mut data = Vec::with_capacity(rows.rank() * dims.rows * dims.cols);
+        for i in 0..rows.rank() {
+            data.extend(row_major(unknowns.measurement(&rows.row(i)).as_ref()));
         }
         let map = DenseMap::new(dims.rows, dims.cols, data).ok()?;
-        let b = MatRef::from_column_major_slice(problem.b, m, 1);
-        let targets = product(q.transpose(), b).col(0).iter().copied().collect();
-        Some(Reduced { map, targets, q })
+        Some(Reduced { map, targets: rows.project(problem.b), rows })
     }
 
     /// The dual vector over all measurements: `Q y + (b - Q Q^T b) / rho`.
     fn spread(&self, y: &[f64], problem: &Equality<'_>) -> Vec<f64> {
         let inside: Vec<f64> =
             y.iter().zip(&self.targets).map(|(y, b)| y - b / problem.ridge).collect();
-        let inside = MatRef::from_column_major_slice(&inside, inside.len(), 1);
-        let spread = product(self.q.as_ref(), inside);
-        spread.col(0).iter().zip(problem.b).map(|(s, b)| s + b / problem.ridge).collect()
+        let spread = self.rows.combine(&inside);
+        spread.iter().zip(problem.b).map(|(s, b)| s + b / problem.ridge).collect()
     }
 }
