@@ -9,7 +9,9 @@
 //! of `f(L, R) = (1/m) |A(L R^T) - y|^2`, solve
 //!
 //! ```text
-//! min |D1 X D2|_*  s.t.  A(X) = y,      D1^2 = sum |b_i|^2 a_i a_i^T / (m d2),   D2^2 = sum |a_i|^2 b_i b_i^T / (m d1).
+//! min |D1 X D2|_*  s.t.  A(X) = y,
+//!
+//! D1^2 = sum |b_i|^2 a_i a_i^T / (m d2),     D2^2 = sum |a_i|^2 b_i b_i^T / (m d1).
 //! ```
 //!
 //! For independent Gaussian `a_i` and `b_i` they are proved to equal `M` with high probability as

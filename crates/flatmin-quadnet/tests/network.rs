@@ -34,7 +34,7 @@ fn students_generalise_where_they_recover() {
             assert!((student.matrix() - answer.matrix()).norm_max() < 1e-12);
             let inputs = fresh(50, order);
             let teacher: Vec<f64> =
-                (0..50).map(|i| (inputs.row(i) * &truth * inputs.row(i).transpose())).collect();
+                (0..50).map(|i| inputs.row(i) * &truth * inputs.row(i).transpose()).collect();
             let outputs = student.predict(inputs.as_ref()).unwrap();
             assert!(worst(&outputs, &teacher) < 1e-5, "{}", worst(&outputs, &teacher));
         }
@@ -44,7 +44,7 @@ fn students_generalise_where_they_recover() {
     let inputs = fresh(50, 12);
     let outputs = student.predict(inputs.as_ref()).unwrap();
     let teacher: Vec<f64> =
-        (0..50).map(|i| (inputs.row(i) * &truth * inputs.row(i).transpose())).collect();
+        (0..50).map(|i| inputs.row(i) * &truth * inputs.row(i).transpose()).collect();
     assert!(worst(&outputs, &teacher) > 1e-1);
 }
 
