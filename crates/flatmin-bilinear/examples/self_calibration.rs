@@ -4,16 +4,16 @@
 //! cargo run --release -p flatmin-bilinear --example self_calibration
 //! ```
 //!
-//! Sensor `l` has gain `g_l = b_l^T h`: gains drift smoothly over the array, so `g = B h` with a few
-//! cosines in the columns of `B`. At snapshot `t` it reads the signal `C x_t` through its gain,
+//! Sensor `l` has gain `g_l = b_l^T h`: gains drift smoothly over the array, so `g = B h` with a
+//! few cosines in the columns of `B`. At snapshot `t` it reads the signal `C x_t` through its gain,
 //!
 //! ```text
 //! y_{l,t} = (b_l^T h)(c_l^T x_t) = b_l^T (h x_t^T) c_l = b_l^T M (e_t (x) c_l),
 //! ```
 //!
-//! a bilinear measurement of the one matrix `M = h (x_1; ...; x_T)^T` of rank one that all snapshots
-//! share. A scale moved from the gains to the signals changes no reading, so both are known up to
-//! one number; here the mean gain is one. Source of the problem: S. Ling, T. Strohmer,
+//! a bilinear measurement of the one matrix `M = h (x_1; ...; x_T)^T` of rank one that all
+//! snapshots share. A scale moved from the gains to the signals changes no reading, so both are
+//! known up to one number; here the mean gain is one. Source of the problem: S. Ling, T. Strohmer,
 //! *Self-calibration and biconvex compressive sensing*, Inverse Problems 31(11), 2015.
 
 use flatmin_bilinear::{Bilinear, Error, Mat};

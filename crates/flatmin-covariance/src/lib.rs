@@ -22,10 +22,10 @@
 //! ```
 //!
 //! a number of the data, [`theory::flat_value`]. So flatness singles nothing out here, and the
-//! certificate says only that this value is attained: its dual vector is `|x_i|^2 / (m d)`, whatever
-//! `M` is. What recovers `M` is that nothing else fits. [`Recovery::unique`] says whether this was
-//! *proved* of the answer, that the feasible set is a single point; without it, the answer is one
-//! of several. [`Program`]s of the nuclear norm, `min tr X`, do choose among them.
+//! certificate says only that this value is attained: its dual vector is `|x_i|^2 / (m d)`,
+//! whatever `M` is. What recovers `M` is that nothing else fits. [`Recovery::unique`] says whether
+//! this was *proved* of the answer, that the feasible set is a single point; without it, the answer
+//! is one of several. [`Program`]s of the nuclear norm, `min tr X`, do choose among them.
 //!
 //! For Gaussian probes the feasible set is proved to be the single point `M` with high probability
 //! as soon as `m` exceeds a constant times `r d`: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui,

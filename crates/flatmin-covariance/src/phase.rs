@@ -6,11 +6,11 @@ use flatmin_core::{Domain, Error, Mat, Recovery};
 /// A signal `s` with `s s^T` nearest to a recovered matrix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signal {
-    /// `s` (length `d`), up to its sign, which squares `(x_i^T s)^2` do not show: the entry of largest
-    /// magnitude, the first of them if several, is positive.
+    /// `s` (length `d`), up to its sign, which squares `(x_i^T s)^2` do not show: the entry of
+    /// largest magnitude, the first of them if several, is positive.
     pub values: Vec<f64>,
-    /// The part `|s|^2 / tr X` of the matrix's trace that it carries: 1 for a matrix of rank one, and
-    /// for the zero matrix; less says that the data are not the squares of one signal, or not
+    /// The part `|s|^2 / tr X` of the matrix's trace that it carries: 1 for a matrix of rank one,
+    /// and for the zero matrix; less says that the data are not the squares of one signal, or not
     /// enough of them.
     pub share: f64,
 }

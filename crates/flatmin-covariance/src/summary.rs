@@ -7,11 +7,11 @@
 //! ```
 //!
 //! They give `D^2 = G / (m d)`, the flat value that every matrix that fits shares, and the spectral
-//! estimate. They do **not** give the constraints `x_i^T X x_i = y_i`: two streams with the same sums
-//! may be fitted by different matrices, so a recovery from few probes needs the rows themselves
-//! ([`Covariance`]), which are then fewer than the sums would have to be. From `d (d+1) / 2` probes
-//! on the constraints are as good as their normal equations `A* A(X) = A*(y)`, and a summary that
-//! also keeps the normal matrix, of that order, solves these.
+//! estimate. They do **not** give the constraints `x_i^T X x_i = y_i`: two streams with the same
+//! sums may be fitted by different matrices, so a recovery from few probes needs the rows
+//! themselves ([`Covariance`]), which are then fewer than the sums would have to be. From
+//! `d (d+1) / 2` probes on the constraints are as good as their normal equations
+//! `A* A(X) = A*(y)`, and a summary that also keeps the normal matrix, of that order, solves these.
 
 use crate::Covariance;
 use flatmin_core::linalg::{Cholesky, Par, accumulate_lower};
@@ -89,8 +89,8 @@ impl Summary {
         Ok(summary)
     }
 
-    /// Adds a batch: probes (`n x d`, in C order) and their targets (length `n`). A batch with an error
-    /// changes nothing; an empty one is an error.
+    /// Adds a batch: probes (`n x d`, in C order) and their targets (length `n`). A batch with an
+    /// error changes nothing; an empty one is an error.
     ///
     /// # Errors
     /// As [`Covariance::from_arrays`]; an index is that within the batch.
@@ -145,10 +145,10 @@ impl Summary {
         Ok(self.weighted / (self.count()? * self.order() as f64))
     }
 
-    /// `((1/m) A*(y) - mean(y) I) / 2`, which tends to the matrix as Gaussian probes grow in number,
-    /// since `E (x^T M x) x x^T = 2 M + tr(M) I`. Its root mean square error in Frobenius norm is at
-    /// most `sqrt(3 (d+4)(d+6) / (4 m))` of the matrix's trace, the second moment of a term at rank
-    /// one; it need not be positive semidefinite, nor fit.
+    /// `((1/m) A*(y) - mean(y) I) / 2`, which tends to the matrix as Gaussian probes grow in
+    /// number, since `E (x^T M x) x x^T = 2 M + tr(M) I`. Its root mean square error in Frobenius
+    /// norm is at most `sqrt(3 (d+4)(d+6) / (4 m))` of the matrix's trace, the second moment of a
+    /// term at rank one; it need not be positive semidefinite, nor fit.
     ///
     /// # Errors
     /// When nothing was added.
@@ -159,8 +159,8 @@ impl Summary {
         Ok(Mat::from_fn(d, d, |i, j| 0.5 * (self.back[(i, j)] / m - shift(i, j))))
     }
 
-    /// The symmetric matrix of least `sum (x^T X x - y)^2`: the only one that fits, if one does. Its
-    /// relative error is the square of the problem's condition times rounding, as for any
+    /// The symmetric matrix of least `sum (x^T X x - y)^2`: the only one that fits, if one does.
+    /// Its relative error is the square of the problem's condition times rounding, as for any
     /// normal equations; noise may make it indefinite.
     ///
     /// # Errors

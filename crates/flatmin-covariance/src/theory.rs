@@ -24,9 +24,9 @@ pub fn degrees_of_freedom(order: usize, rank: usize) -> usize {
     rank.saturating_mul(order) - rank * rank.saturating_sub(1) / 2
 }
 
-/// `sum |x_i|^2 y_i / (m d)`: the flat objective `tr(D X D)` of *every* positive semidefinite matrix
-/// that fits, without a solve; an eighth of the scaled trace `tr D2f(L) / d` of the squared error
-/// `f(L) = (1/m) sum (x_i^T L L^T x_i - y_i)^2` at any `L` with `A(L L^T) = y`.
+/// `sum |x_i|^2 y_i / (m d)`: the flat objective `tr(D X D)` of *every* positive semidefinite
+/// matrix that fits, without a solve; an eighth of the scaled trace `tr D2f(L) / d` of the squared
+/// error `f(L) = (1/m) sum (x_i^T L L^T x_i - y_i)^2` at any `L` with `A(L L^T) = y`.
 ///
 /// ```
 /// use flatmin_covariance::{Covariance, theory::flat_value};

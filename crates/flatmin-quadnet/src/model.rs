@@ -3,8 +3,8 @@
 use flatmin_core::{Domain, Error, Measured, RankOne, SymmetricLoss};
 use std::ops::Deref;
 
-/// `m` input-output pairs `y_i = x_i^T M x_i` of an unknown network with quadratic activations, that is
-/// of an unknown symmetric `d x d` matrix `M = U1 U1^T - U2 U2^T`.
+/// `m` input-output pairs `y_i = x_i^T M x_i` of an unknown network with quadratic activations,
+/// that is of an unknown symmetric `d x d` matrix `M = U1 U1^T - U2 U2^T`.
 ///
 /// ```
 /// use flatmin_quadnet::QuadNet;
@@ -41,9 +41,9 @@ impl QuadNet {
         Measured::new(map, targets, Domain::Symmetric).map(QuadNet)
     }
 
-    /// The squared error `f(U) = (1/m) sum (y^(x_i) - y_i)^2` of students with `k1` positive and `k2`
-    /// negative units, `U = [U1, U2]` of shape `d x (k1 + k2)`. Its trace at the flat weights is
-    /// `8 d |D X D|_*`, the least over all students that fit.
+    /// The squared error `f(U) = (1/m) sum (y^(x_i) - y_i)^2` of students with `k1` positive and
+    /// `k2` negative units, `U = [U1, U2]` of shape `d x (k1 + k2)`. Its trace at the flat weights
+    /// is `8 d |D X D|_*`, the least over all students that fit.
     ///
     /// ```
     /// use flatmin_quadnet::{Network, QuadNet};

@@ -72,8 +72,8 @@ impl Network {
     }
 
     /// A network with any output weights: `y = sum_j u_j (U_j^T x)^2`, from the hidden weights `U`
-    /// (`d x k`) and the output weights `u` (length `k`). Unit `j` becomes `sqrt(|u_j|) U_j` with the
-    /// sign of `u_j`, which computes the same; units with `u_j = 0` are dropped.
+    /// (`d x k`) and the output weights `u` (length `k`). Unit `j` becomes `sqrt(|u_j|) U_j` with
+    /// the sign of `u_j`, which computes the same; units with `u_j = 0` are dropped.
     ///
     /// ```
     /// use flatmin_quadnet::{Mat, Network};
@@ -163,8 +163,8 @@ impl Network {
     }
 
     /// The same network with units of weight zero appended, up to `k1` positive and `k2` negative
-    /// ones. A flat student of least width stays flat at any other: the trace of the Hessian adds up
-    /// over units, and no width lowers its minimum.
+    /// ones. A flat student of least width stays flat at any other: the trace of the Hessian adds
+    /// up over units, and no width lowers its minimum.
     ///
     /// # Errors
     /// When the network has more units already: below the rank no student computes the same.

@@ -19,8 +19,8 @@ pub fn sample_complexity(order: usize, positive: usize, negative: usize) -> usiz
     positive.saturating_add(negative).saturating_mul(order)
 }
 
-/// Dimension `r d - r (r - 1) / 2` of the manifold of symmetric `d x d` matrices of rank `r = r1 + r2`:
-/// fewer inputs than this determine no teacher. A rank above `d` counts as that.
+/// Dimension `r d - r (r - 1) / 2` of the manifold of symmetric `d x d` matrices of rank
+/// `r = r1 + r2`: fewer inputs than this determine no teacher. A rank above `d` counts as that.
 ///
 /// ```
 /// use flatmin_quadnet::theory::degrees_of_freedom;
@@ -66,8 +66,8 @@ pub fn expected_spread(order: usize, m: usize) -> f64 {
 /// `D^2` averages `|x|^4 u u^T / d` over the directions `u` of the inputs, whose lengths are
 /// independent of them. As for sample covariances (V. Marchenko, L. Pastur, 1967), the law of its
 /// eigenvalues has to first order the half-width `2 e`, with `e^2` the number of coordinates over
-/// that of inputs, times the second moment `E |x|^8 / (E |x|^4)^2` of the weights. An approximation for
-/// `m` well above `d`, which tests hold against measured values.
+/// that of inputs, times the second moment `E |x|^8 / (E |x|^4)^2` of the weights. An approximation
+/// for `m` well above `d`, which tests hold against measured values.
 ///
 /// ```
 /// assert_eq!(flatmin_quadnet::theory::expected_deviation(2, 48), 0.5);

@@ -48,8 +48,8 @@ fn students_generalise_where_they_recover() {
     assert!(worst(&outputs, &teacher) > 1e-1);
 }
 
-/// At flat weights the trace of the loss is `8 d |D X D|_*`, at any width; at other weights that fit
-/// it is larger.
+/// At flat weights the trace of the loss is `8 d |D X D|_*`, at any width; at other weights that
+/// fit it is larger.
 #[test]
 fn flat_students_have_the_least_trace() {
     for (order, positive, negative, m) in [(9, 1, 1, 60), (8, 2, 1, 20), (7, 1, 0, 10)] {

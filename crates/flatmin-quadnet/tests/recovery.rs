@@ -87,8 +87,9 @@ fn finds_the_optimum_where_it_is_not_the_teacher() {
 }
 
 /// Over all matrices the least value is the same, but solutions are many when the teacher is
-/// indefinite: the skew part `e D^{-1} (u v^T - v u^T) D^{-1}`, for unit eigenvectors `u`, `v` of `D X D`
-/// of opposite sign, is seen by no input, and costs nothing up to the lesser of the two eigenvalues.
+/// indefinite: the skew part `e D^{-1} (u v^T - v u^T) D^{-1}`, for unit eigenvectors `u`, `v` of
+/// `D X D` of opposite sign, is seen by no input, and costs nothing up to the lesser of the two
+/// eigenvalues.
 #[test]
 fn over_all_matrices_the_value_is_the_same_and_the_solution_is_not() {
     let Planted { problem, truth } = planted(8, 1, 1, 36, 0);
