@@ -93,17 +93,24 @@ impl Summary {
     /// error changes nothing; an empty one is an error.
     ///
     /// # Errors
-    /// As [`Covariance::from_arrays`]; an index is that within the batch.
+    /// As [`Covariance::from_arrays`], where an index is that within the batch; or when a sum leaves
+    /// double precision.
     pub fn add(&mut self, probes: &[f64], targets: &[f64]) -> Result<(), Error> {
         let batch = Covariance::from_arrays(self.order(), probes.to_vec(), targets.to_vec())?;
         let map = batch.map();
+        let back = &self.back + map.adjoint_matrix(targets);
+        let (mut weighted, mut total) = (self.weighted, self.total);
+        for (x, y) in map.left().col_iter().zip(targets) {
+            weighted += y * x.iter().map(|v| v * v).sum::<f64>();
+            total += y;
+        }
+        if !(back.is_all_finite() && weighted.is_finite() && total.is_finite()) {
+            let what = "a sum of targets, or of targets times squared probes,".into();
+            return Err(Error::Scale { what, magnitude: f64::INFINITY, sane: (0.0, f64::MAX) });
+        }
         self.measurements += targets.len();
         self.gram += map.grams().0.to_dense();
-        self.back += map.adjoint_matrix(targets);
-        for (x, y) in map.left().col_iter().zip(targets) {
-            self.weighted += y * x.iter().map(|v| v * v).sum::<f64>();
-            self.total += y;
-        }
+        (self.back, self.weighted, self.total) = (back, weighted, total);
         if let Some(normal) = &mut self.normal {
             let n = normal.nrows();
             // A few megabytes of features at a time.
@@ -347,6 +354,7 @@ mod tests {
             (vec![1.0, f64::NAN], vec![1.0]),
             (vec![1.0, 2.0], vec![f64::INFINITY]),
             (vec![1.0, 2.0], vec![-1.0]),
+            (vec![1e60, 1e60], vec![1e300]),
             (vec![], vec![]),
         ] {
             assert!(summary.add(&x, &y).is_err());
