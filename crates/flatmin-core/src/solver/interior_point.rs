@@ -74,7 +74,7 @@ pub(super) fn interior_point(
     let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
     let mut best = (f64::INFINITY, z0);
-    let mut nearest = f64::INFINITY;
+    let mut nearest = (f64::INFINITY, f64::INFINITY);
     let mut stuck = 0;
     let mut last_step = 1.0;
     loop {
@@ -98,8 +98,9 @@ pub(super) fn interior_point(
             return Ok(());
         }
         let distance = (value - lower).abs();
-        stuck = if gap < 0.9 * best.0 || distance < 0.9 * nearest { 0 } else { stuck + 1 };
-        nearest = nearest.min(distance);
+        let moved = distance < 0.9 * nearest.0 || infeasible < 0.9 * nearest.1;
+        stuck = if gap < 0.9 * best.0 || moved { 0 } else { stuck + 1 };
+        nearest = (nearest.0.min(distance), nearest.1.min(infeasible));
         if gap < best.0 {
             best = (gap, z.clone());
         }

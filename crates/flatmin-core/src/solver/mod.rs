@@ -399,6 +399,16 @@ fn travel(
         incumbent.gap() <= problem.tolerance || monitor.stop.is_some()
     };
     if done(incumbent, monitor) {
+        // A bound known in advance certifies any X >= 0 that fits; whether it is alone is another
+        // question, which a dual vector with room beyond the tangent space answers.
+        let open = problem.domain == Domain::Semidefinite && !incumbent.unique;
+        if open && monitor.stop.is_none() && dims.measurements <= LARGEST_SYSTEM {
+            let gram = linear::measurement_gram(problem.map);
+            if let Some(kernel) = linear::definite(gram, problem.par) {
+                let inverse = |y: &mut [f64]| kernel.solve_vector(y);
+                repair::repair(problem, &inverse, incumbent, monitor)?;
+            }
+        }
         return Ok(outcome);
     }
     if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {

@@ -29,10 +29,14 @@ pub(super) fn polish(
     let rank = near.rank();
     if problem.freedom(rank) <= problem.b.len() {
         let arrival = gauss_newton(problem, near, monitor)?;
-        if accept(problem, arrival.point.clone(), arrival.infeasibility, incumbent) {
+        let upper = incumbent.upper();
+        let good = accept(problem, arrival.point.clone(), arrival.infeasibility, incumbent);
+        if good || incumbent.upper() < upper {
             incumbent.tangent = arrival.tangent;
             incumbent.sharpen(problem, y)?;
-            return Ok(());
+            if incumbent.gap() <= problem.tolerance {
+                return Ok(());
+            }
         }
         // Some directions (a row with fewer entries than the rank, say) stay free.
         near = arrival.point;
