@@ -4,11 +4,11 @@
 //! lies beside it and changes from run to run.
 
 use crate::claims::{Claim, Verdict, level, signed, size};
-use crate::figure::escape;
+use crate::figure::{Figure, escape};
 use crate::record::{Record, SUCCESS};
 use crate::reproduce::Section;
 use crate::runner::Tally;
-use crate::spec::Cell;
+use crate::spec::{Cell, Model};
 use crate::summary::{Axis, Table};
 use flatmin::core::Objective;
 use flatmin::core::theory::statistical_dimension;
@@ -70,7 +70,8 @@ impl Report<'_> {
             }
             page.push_str("</table></div>\n");
         }
-        let all: Vec<&Record> = self.sections.iter().flat_map(Section::records).collect();
+        let solved = self.sections.iter().filter(|s| s.source.is_none());
+        let all: Vec<&Record> = solved.flat_map(Section::records).collect();
         let certified = all.iter().filter(|r| r.certified).count();
         page.push_str(&format!(
             "<p>{certified} of {} solves ended certified: a dual vector proves that the answer is \
@@ -132,14 +133,21 @@ fn class(verdict: Verdict) -> &'static str {
 fn write_section(page: &mut String, section: &Section) {
     let sweep = &section.sweep;
     let id = escape(&sweep.id);
-    page.push_str(&format!(
-        "<section id=\"{id}\">\n<h2>{}</h2>\n<p class=\"soft\">{} cells, {} draws each, {} solves. \
-         <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
-        escape(&sweep.title),
-        sweep.cells.len(),
-        sweep.trials,
-        sweep.solves(),
-    ));
+    page.push_str(&format!("<section id=\"{id}\">\n<h2>{}</h2>\n", escape(&sweep.title)));
+    page.push_str(&match &section.source {
+        None => format!(
+            "<p class=\"soft\">{} cells, {} draws each, {} solves. \
+             <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
+            sweep.cells.len(),
+            sweep.trials,
+            sweep.solves(),
+        ),
+        Some(source) => format!(
+            "<p class=\"soft\">Computed from the solves of <a href=\"#{0}\">{0}</a>. \
+             <a href=\"../records/{0}.csv\">Records</a>.</p>\n",
+            escape(source),
+        ),
+    });
     for claim in &section.claims {
         page.push_str(&format!(
             "<div class=\"claim {}\">\n<p><b>Claim.</b> {} <span class=\"soft\">({})</span></p>\n\
@@ -156,23 +164,40 @@ fn write_section(page: &mut String, section: &Section) {
             "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}\n</div>\n<figcaption>{} \
              <a href=\"../figures/{name}.svg\">SVG</a>.</figcaption>\n</figure>\n",
             figure.svg.trim(),
-            caption(section),
+            caption(section, figure),
             name = escape(&figure.name),
         ));
     }
-    let records = section.records();
-    let table = Table::new(records.iter().copied());
-    write_transitions(page, &table);
-    write_uneven(page, &table);
-    write_uncertified(page, &records);
+    let times = match &section.source {
+        None => {
+            let records = section.records();
+            let table = Table::new(records.iter().copied());
+            write_transitions(page, &table);
+            write_uneven(page, &table);
+            write_uncertified(page, &records);
+            format!("<p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n")
+        }
+        Some(_) => String::new(),
+    };
     page.push_str(&format!(
-        "<h3>Again</h3>\n<p><code class=\"command\">{}</code></p>\n\
-         <p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n</section>\n",
+        "<h3>Again</h3>\n<p><code class=\"command\">{}</code></p>\n{times}</section>\n",
         escape(&section.command)
     ));
 }
 
-fn caption(section: &Section) -> &'static str {
+fn caption(section: &Section, figure: &Figure) -> &'static str {
+    if section.source.is_some() {
+        return if figure.name == section.sweep.id {
+            "Colour: median over the draws of a cell in which <i>D</i>₁ and <i>D</i>₂ are \
+             nonsingular. Left: how far ‖<i>L</i>‖² + ‖<i>R</i>‖² of the flat factors lies above \
+             its minimum over all factors that fit, twice the value of NUC, relative to it. Right: the \
+             nuclear norm of <i>L</i>ᵀ<i>L</i> − <i>R</i>ᵀ<i>R</i>, relative to \
+             ‖<i>L</i>‖² + ‖<i>R</i>‖²."
+        } else {
+            "The ratio κ of the extreme eigenvalues of <i>D</i>₁ and <i>D</i>₂ together: medians \
+             over draws, and what theory expects. At κ = 1 flat and norm-minimal factors are the same."
+        };
+    }
     match section.sweep.cells.first().map(|cell| cell.sampling) {
         Some(crate::spec::Sampling::PowerLaw { .. }) => {
             "Row and column <i>k</i> (in random order) have weight <i>k</i> to the power \
@@ -214,7 +239,7 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
     let lines = lines.iter().filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
     let (mut open, mut theory_too) = (false, false);
     for &line in lines {
-        let gaussian = line.axis == Axis::Measurements;
+        let gaussian = line.model == Model::Sensing;
         if !open {
             let mut names =
                 vec!["size, rank", "FLAT 50%", "NUC 50%", "FLAT − NUC", "NUC 10%–90% distance"];
@@ -336,14 +361,15 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
 
 /// The text of `timings.js`: what the page says about time.
 pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: f64) -> String {
-    let total: f64 = sections.iter().flat_map(|s| &s.rows).map(|row| row.seconds).sum();
+    let solved = sections.iter().filter(|s| s.source.is_none());
+    let total: f64 = solved.flat_map(|s| &s.rows).map(|row| row.seconds).sum();
     let mut script = format!(
         "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s), \
          solved {} draws and found {} in the journal; all solves together took {total:.0} s, one \
          thread each.\",\n  experiments: {{\n",
         tally.computed, tally.resumed
     );
-    for section in sections {
+    for section in sections.iter().filter(|s| s.source.is_none()) {
         let times = |o: Objective| {
             let mut times: Vec<f64> = section
                 .rows
