@@ -16,9 +16,10 @@ use crate::{Error, Mat, MatRef};
 /// What an answer claims, computed again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Audit {
-    /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear) of the answer's matrix.
+    /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear) of the answer's matrix; in the penalised form
+    /// `1/2 |A(X) - b|^2 + lambda` times that.
     pub objective: f64,
-    /// `<b, y>`.
+    /// `<b, y>`, or `lambda <b, y> - lambda^2 |y|^2 / 2` in the penalised form.
     pub lower_bound: f64,
     /// `|D1^{-1} A*(y) D2^{-1}|_op` (flat) or `|A*(y)|_op` (nuclear), or the largest eigenvalue over
     /// a semidefinite domain: at most 1, up to rounding, for the bound to hold.
@@ -82,9 +83,18 @@ impl Audit {
                 (x, p2.transpose_times(p1.transpose_times(back.as_ref()).transpose()))
             }
         };
+        let value: f64 = singular_values(weighted.as_ref())?.iter().sum();
+        let bound: f64 = targets.iter().zip(&answer.dual).map(|(b, y)| b * y).sum();
+        let (objective, lower_bound) = match answer.penalty {
+            None => (value, bound),
+            Some(lambda) => {
+                let length = lambda * linalg::norm(&answer.dual);
+                (0.5 * miss * miss + lambda * value, lambda * bound - 0.5 * length * length)
+            }
+        };
         Ok(Audit {
-            objective: singular_values(weighted.as_ref())?.iter().sum(),
-            lower_bound: targets.iter().zip(&answer.dual).map(|(b, y)| b * y).sum(),
+            objective,
+            lower_bound,
             dual_norm: match answer.domain {
                 Domain::Semidefinite => {
                     linalg::symmetric_eigenvalues(whitened.as_ref())?.last().copied().unwrap_or(0.0)

@@ -1,4 +1,12 @@
-//! The problem that every road solves: `min |Z|_*  s.t.  B(Z) = b`, and what proves an answer.
+//! The problem that every road solves, and what proves an answer:
+//!
+//! ```text
+//! min |Z|_*  s.t.  B(Z) = b                    max <b, y>  s.t.  |B*(y)|_op <= 1
+//! min |Z|_* + |B(Z) - b|^2 / (2 rho)           max <b, y> - (rho / 2) |y|^2  s.t.  the same
+//! ```
+//!
+//! The second, penalised form is the first with slack variables `e`, `B(Z) + rho^{1/2} e = b`, at the
+//! cost `|e|^2 / 2`; the first is its limit as the ridge `rho` goes to zero.
 
 use super::domain::Domain;
 use super::point::{Point, Tangent};
@@ -9,17 +17,41 @@ use crate::operator::LinearMap;
 use crate::{Error, Mat};
 use std::ops::ControlFlow;
 
-/// `min |Z|_*  s.t.  B(Z) = b` over a domain, in whitened variables and normalised targets.
+/// `min |Z|_*  s.t.  B(Z) = b` over a domain, in whitened variables and normalised targets; with a
+/// positive ridge, its penalised form.
 pub(super) struct Equality<'a> {
     pub(super) map: &'a dyn LinearMap,
     pub(super) domain: Domain,
     pub(super) b: &'a [f64],
     pub(super) norm_b: f64,
+    /// `rho`; 0 for equality constraints.
+    pub(super) ridge: f64,
     pub(super) tolerance: f64,
     pub(super) par: Par,
 }
 
 impl Equality<'_> {
+    /// A point with what it costs, and how far it is from being feasible.
+    pub(super) fn candidate(&self, point: Point) -> Candidate {
+        let misfit = norm(&self.residual(&point));
+        if self.ridge > 0.0 {
+            let value = point.nuclear_norm() + self.misfit_cost(misfit);
+            Candidate { point, infeasibility: 0.0, value }
+        } else {
+            Candidate::fitting(point, misfit / self.norm_b)
+        }
+    }
+
+    /// `misfit^2 / (2 rho)`; nothing under equality constraints.
+    pub(super) fn misfit_cost(&self, misfit: f64) -> f64 {
+        if self.ridge > 0.0 { misfit * misfit / (2.0 * self.ridge) } else { 0.0 }
+    }
+
+    /// The dual objective `<b, y> - (rho / 2) |y|^2`.
+    pub(super) fn dual_value(&self, y: &[f64]) -> f64 {
+        dot(y, self.b) - 0.5 * self.ridge * dot(y, y)
+    }
+
     /// `|B(Z) - b| / |b|`.
     pub(super) fn infeasibility(&self, point: &Point) -> f64 {
         norm(&self.residual(point)) / self.norm_b
@@ -58,9 +90,16 @@ impl Equality<'_> {
     pub(super) fn bound_of(&self, mut y: Vec<f64>, largest: f64) -> Bound {
         // Scaled by its norm any dual vector is feasible. The margin keeps it so under the
         // rounding errors of whoever checks it.
-        let scale = 1.0 / (largest * (1.0 + 1e-14)).max(1.0);
+        let longest = 1.0 / (largest * (1.0 + 1e-14));
+        let scale = if self.ridge > 0.0 {
+            // The best multiple of y, as far as it is feasible.
+            let best = dot(&y, self.b) / (self.ridge * dot(&y, &y)).max(f64::MIN_POSITIVE);
+            best.clamp(0.0, longest)
+        } else {
+            longest.min(1.0)
+        };
         y.iter_mut().for_each(|y| *y *= scale);
-        let lower = dot(&y, self.b);
+        let lower = self.dual_value(&y);
         Bound { y, lower }
     }
 }
@@ -72,10 +111,32 @@ pub(super) struct Bound {
     pub(super) lower: f64,
 }
 
+/// A point that may be the answer.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) point: Point,
+    /// `|B(Z) - b| / |b|` under equality constraints, else 0.
+    pub(super) infeasibility: f64,
+    /// Its objective.
+    pub(super) value: f64,
+}
+
+impl Candidate {
+    /// A point under equality constraints.
+    pub(super) fn fitting(point: Point, infeasibility: f64) -> Candidate {
+        let value = point.nuclear_norm();
+        Candidate { point, infeasibility, value }
+    }
+
+    pub(super) fn is_feasible(&self) -> bool {
+        self.infeasibility <= FEASIBLE
+    }
+}
+
 /// The best answer so far: a point that fits the measurements, and a bound, found together or not.
 #[derive(Default)]
 pub(super) struct Incumbent {
-    pub(super) point: Option<(Point, f64)>,
+    pub(super) best: Option<Candidate>,
     pub(super) bound: Option<Bound>,
     /// Tangent space at an interpolating point of low rank, on which dual vectors are sharpened.
     pub(super) tangent: Option<Tangent>,
@@ -86,18 +147,21 @@ pub(super) struct Incumbent {
 pub(super) const FEASIBLE: f64 = 1e-9;
 
 impl Incumbent {
-    /// Keeps the feasible point of least norm; an infeasible one only for want of a better.
-    pub(super) fn offer_point(&mut self, point: Point, infeasibility: f64) {
-        let better = match &self.point {
+    /// Keeps the feasible point of least cost; an infeasible one only for want of a better.
+    pub(super) fn offer(&mut self, candidate: Candidate) {
+        let better = match &self.best {
             None => true,
-            Some((_, old)) if *old > FEASIBLE => infeasibility < *old,
-            Some((best, _)) => {
-                infeasibility <= FEASIBLE && point.nuclear_norm() < best.nuclear_norm()
-            }
+            Some(old) if !old.is_feasible() => candidate.infeasibility < old.infeasibility,
+            Some(old) => candidate.is_feasible() && candidate.value < old.value,
         };
         if better {
-            self.point = Some((point, infeasibility));
+            self.best = Some(candidate);
         }
+    }
+
+    /// Offers a point under equality constraints.
+    pub(super) fn offer_point(&mut self, point: Point, infeasibility: f64) {
+        self.offer(Candidate::fitting(point, infeasibility));
     }
 
     /// Keeps the larger bound.
@@ -144,20 +208,15 @@ impl Incumbent {
 
     /// Relative duality gap; infinite without a feasible point and a bound.
     pub(super) fn gap(&self) -> f64 {
-        match (&self.point, &self.bound) {
-            (Some((point, infeasibility)), Some(bound)) if *infeasibility <= FEASIBLE => {
-                relative_gap(point.nuclear_norm(), bound.lower)
-            }
+        match &self.bound {
+            Some(bound) if self.upper().is_finite() => relative_gap(self.upper(), bound.lower),
             _ => f64::INFINITY,
         }
     }
 
-    /// Norm of the feasible point; infinite without one.
+    /// Objective of the feasible point; infinite without one.
     pub(super) fn upper(&self) -> f64 {
-        match &self.point {
-            Some((point, infeasibility)) if *infeasibility <= FEASIBLE => point.nuclear_norm(),
-            _ => f64::INFINITY,
-        }
+        self.best.as_ref().filter(|best| best.is_feasible()).map_or(f64::INFINITY, |b| b.value)
     }
 
     pub(super) fn lower(&self) -> f64 {

@@ -20,7 +20,8 @@
 //! semidefinite   H(W) = G G^T W G G^T
 //! ```
 //!
-//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits.
+//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits. A ridge `rho`, for
+//! the penalised form, adds `rho I` to it and `rho y` to `B(Z)`.
 //!
 //! References: Vandenberghe and Boyd, *Semidefinite programming*, SIAM Review 38, 1996; Todd, Toh,
 //! Tutuncu, *On the Nesterov-Todd direction in semidefinite programming*, SIAM J. Optim. 8, 1998;
@@ -28,7 +29,7 @@
 //! Anal. 31, 2009.
 
 use super::domain::{Domain, symmetrise};
-use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine};
+use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine, relative_gap};
 use super::linear::residual;
 use super::polish;
 use crate::linalg::{
@@ -50,11 +51,12 @@ const PATIENCE: (usize, usize) = (2, 20);
 /// Gap below which refinement is patient.
 const NEAR: f64 = 1e-4;
 
-/// Runs the method from the least-norm point `z0` (with `kernel` the Cholesky factor of `B B*`).
+/// Runs the method from `z0`, the least-norm point under equality constraints, where `kernel` is the
+/// Cholesky factor of `B B*`.
 pub(super) fn interior_point(
     problem: &Equality<'_>,
     z0: Mat<f64>,
-    kernel: &Cholesky,
+    kernel: Option<&Cholesky>,
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
@@ -64,15 +66,17 @@ pub(super) fn interior_point(
     let mut p = cone.start(&z0)?;
     let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
-    let mut best_gap = f64::INFINITY;
+    let mut best = (f64::INFINITY, z0);
+    let mut nearest = f64::INFINITY;
     let mut stuck = 0;
     loop {
         let z = cone.primal(&p);
         let s = cone.slacks(problem.map.adjoint_matrix(&y).as_ref());
         // The trace bounds the norm of a feasible Z from above, so this never understates the gap.
-        let value = cone.value(&p);
-        let lower = dot(&y, problem.b);
-        let infeasible = infeasibility(problem, &z);
+        let misfit = norm(&residual(problem, z.as_ref()));
+        let value = cone.value(&p) + problem.misfit_cost(misfit);
+        let lower = problem.dual_value(&y);
+        let infeasible = if problem.ridge > 0.0 { 0.0 } else { misfit / problem.norm_b };
         let gap = ((value - lower).abs() / value).max(infeasible);
         if !monitor.tick("interior point", value, lower, infeasible, order) {
             break;
@@ -85,10 +89,16 @@ pub(super) fn interior_point(
         if incumbent.gap() <= problem.tolerance {
             return Ok(());
         }
-        stuck = if gap < 0.9 * best_gap { 0 } else { stuck + 1 };
-        best_gap = best_gap.min(gap);
+        let distance = (value - lower).abs();
+        stuck = if gap < 0.9 * best.0 || distance < 0.9 * nearest { 0 } else { stuck + 1 };
+        nearest = nearest.min(distance);
+        if gap < best.0 {
+            best = (gap, z.clone());
+        }
         // A bound from elsewhere may prove any point that fits.
-        let proved = infeasible <= 1e-12 && value * (1.0 - problem.tolerance) <= incumbent.lower();
+        let proved = problem.ridge == 0.0
+            && infeasible <= 1e-12
+            && value * (1.0 - problem.tolerance) <= incumbent.lower();
         if gap <= 0.1 * problem.tolerance || stuck >= 4 || proved {
             break;
         }
@@ -96,6 +106,7 @@ pub(super) fn interior_point(
             p.iter().zip(s).map(|(p, s)| Scaling::new(p, s)).collect::<Result<_, _>>()?;
         let Some(scalings) = scalings else { break };
         cone.schur(problem.map, &scalings, &mut schur);
+        (0..m).for_each(|i| schur[(i, i)] += problem.ridge);
         let Some(factor) = regularised_cholesky(&schur, problem) else { break };
         let patience = if gap > NEAR { PATIENCE.0 } else { PATIENCE.1 };
         let system = System { problem, cone, scalings: &scalings, factor, patience };
@@ -103,7 +114,7 @@ pub(super) fn interior_point(
 
         // Predictor: straight at the boundary.
         let predictor: Vec<Mat<f64>> = scalings.iter().map(Scaling::to_boundary).collect();
-        let (_, dp, ds) = system.direction(&z, &predictor);
+        let (_, dp, ds) = system.direction(&z, &y, &predictor);
         let ahead = remaining(&scalings, &dp, &ds)? / order as f64;
         let centring = (ahead / mu).clamp(0.0, 1.0).powi(3);
 
@@ -113,7 +124,7 @@ pub(super) fn interior_point(
             .zip(dp.iter().zip(&ds))
             .map(|(scaling, (dp, ds))| scaling.corrector(dp, ds, centring * mu))
             .collect();
-        let (dy, dp, ds) = system.direction(&z, &corrector);
+        let (dy, dp, ds) = system.direction(&z, &y, &corrector);
         let step_p = (TO_BOUNDARY * reach(&scalings, &dp)?).min(1.0);
         let step_s = (TO_BOUNDARY * reach(&scalings, &ds)?).min(1.0);
         for ((p, scaling), dp) in p.iter_mut().zip(&scalings).zip(&dp) {
@@ -122,22 +133,25 @@ pub(super) fn interior_point(
         }
         y.iter_mut().zip(&dy).for_each(|(y, dy)| *y += step_s * dy);
     }
-    finish(problem, cone.primal(&p), y, kernel, incumbent, monitor)
+    // Where rounding wins `P` drifts away again, while `y`, which is always feasible, only improves.
+    finish(problem, best.1, y, kernel, incumbent, monitor)
 }
 
-/// Offers the final iterate, made feasible to the last digits.
+/// Offers an iterate, made feasible to the last digits.
 fn finish(
     problem: &Equality<'_>,
     mut z: Mat<f64>,
     y: Vec<f64>,
-    kernel: &Cholesky,
+    kernel: Option<&Cholesky>,
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
-    for _ in 0..2 {
-        let mut correction = residual(problem, z.as_ref());
-        kernel.solve_vector(&mut correction);
-        z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
+    if let Some(kernel) = kernel {
+        for _ in 0..2 {
+            let mut correction = residual(problem, z.as_ref());
+            kernel.solve_vector(&mut correction);
+            z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
+        }
     }
     let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-15);
     let (bound, w) = problem.bound(y)?;
@@ -146,17 +160,20 @@ fn finish(
     let rank = point.s.iter().zip(&w).take_while(|(s, w)| **s > largest * (1.0 - **w)).count();
     let y = bound.y.clone();
     let near = (rank > 0 && rank < point.rank()).then(|| point.leading(rank));
-    let infeasible = problem.infeasibility(&point);
     incumbent.offer_bound(bound);
-    incumbent.offer_point(point, infeasible);
+    incumbent.offer(problem.candidate(point));
     match near {
+        Some(near) if problem.ridge > 0.0 => {
+            // What is cut off costs less than the gap: the lower rank is the better answer.
+            let near = problem.candidate(near);
+            if relative_gap(near.value, incumbent.lower()) <= problem.tolerance {
+                incumbent.best = Some(near);
+            }
+            Ok(())
+        }
         Some(near) => polish::polish(problem, near, &y, incumbent, monitor),
         None => Ok(()),
     }
-}
-
-fn infeasibility(problem: &Equality<'_>, z: &Mat<f64>) -> f64 {
-    norm(&residual(problem, z.as_ref())) / problem.norm_b
 }
 
 /// The semidefinite blocks of a domain, and how `Z` and `W` sit in them.
@@ -383,14 +400,21 @@ struct System<'a> {
 type Blocks = Vec<Mat<f64>>;
 
 impl System<'_> {
-    /// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables, `B(dZ) = b - B(Z)`
-    /// and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
-    fn direction(&self, z: &Mat<f64>, target: &[Mat<f64>]) -> (Vec<f64>, Blocks, Blocks) {
+    /// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables,
+    /// `B(Z + dZ) + rho (y + dy) = b` and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
+    fn direction(
+        &self,
+        z: &Mat<f64>,
+        y: &[f64],
+        target: &[Mat<f64>],
+    ) -> (Vec<f64>, Blocks, Blocks) {
         let scaled = || self.scalings.iter().zip(target);
-        // B(Z + lifted + H(B*(dy))) = b.
+        // B(Z + lifted + H(B*(dy))) + rho (y + dy) = b.
         let lifted: Blocks = scaled().map(|(scaling, target)| scaling.lift(target)).collect();
         let goal = combine(z, 1.0, &self.cone.primal(&lifted));
-        let rhs: Vec<f64> = residual(self.problem, goal.as_ref()).iter().map(|r| -r).collect();
+        let ridge = self.problem.ridge;
+        let misfit = residual(self.problem, goal.as_ref());
+        let rhs: Vec<f64> = misfit.iter().zip(y).map(|(r, y)| -r - ridge * y).collect();
         let dy = self.solve(&rhs);
         let steps = self.cone.slack_steps(self.problem.map.adjoint_matrix(&dy).as_ref());
         let ds: Blocks = self.scalings.iter().zip(&steps).map(|(g, s)| g.lower(s)).collect();
@@ -398,12 +422,13 @@ impl System<'_> {
         (dy, dp, ds)
     }
 
-    /// `y -> B(H(B*(y)))`.
+    /// `y -> B(H(B*(y))) + rho y`.
     fn apply(&self, y: &[f64]) -> Vec<f64> {
         let back = self.problem.map.adjoint_matrix(y);
         let image = self.cone.scaled(self.scalings, back.as_ref());
         let mut out = vec![0.0; y.len()];
         self.problem.map.apply(image.as_ref(), &mut out);
+        out.iter_mut().zip(y).for_each(|(o, y)| *o += self.problem.ridge * y);
         out
     }
 

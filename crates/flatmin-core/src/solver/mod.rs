@@ -12,6 +12,7 @@ mod equality;
 mod gauss_newton;
 mod interior_point;
 mod linear;
+mod penalised;
 mod point;
 mod polish;
 mod program;
@@ -29,7 +30,7 @@ use crate::linalg::{Par, max_abs, norm};
 use crate::loss::check_targets;
 use crate::operator::{LinearMap, Selection, Side, Whitened, Whitening};
 use crate::{Mat, MatRef};
-use equality::{Bound, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
+use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
 use linear::LARGEST_SYSTEM;
 use point::Point;
 
@@ -60,7 +61,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     } else {
         &whitened
     };
-    let weights = equilibration(map, operator, &left, right);
+    // A penalty weighs the misfits as they are.
+    let penalised = program.penalty.is_some();
+    let weights = if penalised { None } else { equilibration(map, operator, &left, right) };
     let equilibrated;
     let operator = match &weights {
         None => operator,
@@ -82,6 +85,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         domain,
         b: &b,
         norm_b: norm(&b),
+        ridge: program.penalty.unwrap_or(0.0) / scale,
         tolerance: program.tolerance,
         par: if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) },
     };
@@ -102,18 +106,21 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         scale,
     };
     let mut incumbent = Incumbent::default();
-    if flat && domain == Domain::Semidefinite {
+    if flat && domain == Domain::Semidefinite && !penalised {
         incumbent.bound = equally_flat(&problem, map, weights.as_deref());
     }
-    let outcome = if scale > 0.0 {
+    let outcome = if scale > 0.0 && penalised {
+        penalised::travel(&problem, &mut incumbent, &mut monitor)?;
+        Outcome::default()
+    } else if scale > 0.0 {
         travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
     } else {
         Outcome::default()
     };
 
     // Back to the caller's variables, where every claim is made.
-    let point = match &incumbent.point {
-        Some((point, _)) => point.clone(),
+    let point = match &incumbent.best {
+        Some(best) => best.point.clone(),
         None => Point::zero(operator.dims()),
     };
     let mut dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
@@ -122,8 +129,10 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let root = scale.sqrt();
     let grow = |p: &Whitening, f: &Mat<f64>| p.times(f.as_ref()) * faer::Scale(root);
     let (l, r) = (grow(&left, &l), grow(right, &r));
-    let objective = scale * point.nuclear_norm();
-    let lower_bound = scale * incumbent.lower();
+    // lambda |Z|_* + |B(Z) - b|^2 / 2 is lambda times the objective at the ridge.
+    let cost = incumbent.best.as_ref().map_or(0.0, |best| best.value);
+    let unit = scale * program.penalty.unwrap_or(1.0);
+    let (objective, lower_bound) = (unit * cost, unit * incumbent.lower());
     // Symmetric factors enter the loss twice: each block of the Hessian counts for two.
     let twice = if domain.is_symmetric() { 2.0 } else { 1.0 };
     let scaled_trace = twice * rescaling.scaled_trace(l.as_ref(), r.as_ref())?;
@@ -131,7 +140,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let fit = Fit::of(map, program.targets, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
-    let slip = if objective > 0.0 { fit.slip / objective } else { 0.0 };
+    let slip = if objective > 0.0 && !penalised { fit.slip / objective } else { 0.0 };
     let sound = slip <= program.tolerance && blur <= program.tolerance;
     let fits = scale == 0.0 || incumbent.upper().is_finite();
     let status = match monitor.stop {
@@ -175,6 +184,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     Ok(Recovery {
         objective_kind: program.objective,
         domain,
+        penalty: program.penalty,
         status,
         objective,
         lower_bound,
@@ -284,7 +294,7 @@ fn in_range(what: &'static str, nonzero: bool, magnitudes: &[f64]) -> Result<(),
 }
 
 /// First-order rounds after an interior-point method that stalled.
-const LAST_ROUNDS: usize = 300;
+const LAST_ROUNDS: usize = 1000;
 
 /// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
 const LARGEST_CONE: usize = 700;
@@ -387,7 +397,7 @@ fn travel(
             return Ok(outcome);
         }
         let z0 = linear::least_norm(problem, &kernel);
-        interior_point::interior_point(problem, z0, &kernel, incumbent, monitor)?;
+        interior_point::interior_point(problem, z0, Some(&kernel), incumbent, monitor)?;
         if !done(incumbent, monitor) {
             // Degenerate to the limits of the Schur complement: first-order rounds go on from here.
             let inverse = |y: &mut [f64]| kernel.solve_vector(y);
@@ -405,7 +415,7 @@ fn travel(
         if misfit <= FEASIBLE {
             outcome.redundant = problem.b.len() - subset.kept.len();
             let mut inner = Incumbent::default();
-            interior_point::interior_point(&smaller, z0, &kernel, &mut inner, monitor)?;
+            interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
             adopt(problem, inner, |y| subset.spread(&y), incumbent);
             return Ok(outcome);
         }
@@ -422,14 +432,14 @@ fn travel(
         if let Some(kernel) = linear::definite(linear::measurement_gram(&basis.map), problem.par) {
             let z0 = linear::least_norm(&smaller, &kernel);
             let mut inner = Incumbent::default();
-            interior_point::interior_point(&smaller, z0, &kernel, &mut inner, monitor)?;
+            interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
             adopt(problem, inner, |y| basis.spread(y), incumbent);
             return Ok(outcome);
         }
     }
     let (point, misfit) = linear::least_squares(problem)?;
     outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-    incumbent.point = Some((point, misfit));
+    incumbent.best = Some(Candidate::fitting(point, misfit));
     Ok(outcome)
 }
 
@@ -444,9 +454,8 @@ fn adopt(
     if let Some(Bound { y, lower }) = inner.bound {
         incumbent.offer_bound(Bound { y: spread(y), lower });
     }
-    if let Some((point, _)) = inner.point {
-        let infeasibility = problem.infeasibility(&point);
-        incumbent.offer_point(point, infeasibility);
+    if let Some(best) = inner.best {
+        incumbent.offer(problem.candidate(best.point));
     }
     incumbent.unique = inner.unique;
 }
@@ -464,6 +473,12 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     if !(tolerance > 0.0 && tolerance < 1.0) {
         let got = tolerance.to_string();
         return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
+    }
+    if let Some(penalty) = program.penalty
+        && !(penalty > 0.0 && penalty.is_finite())
+    {
+        let got = penalty.to_string();
+        return Err(Error::Parameter { name: "the penalty", rule: "positive and finite", got });
     }
     let positive = [
         ("the rank", program.rank.unwrap_or(1)),

@@ -1,6 +1,6 @@
 //! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
 
-use super::equality::{Equality, Incumbent, Monitor};
+use super::equality::{Candidate, Equality, Incumbent, Monitor};
 use super::gauss_newton::{LARGEST_TANGENT, gauss_newton};
 use super::linear::{LARGEST_SYSTEM, conjugate_gradients, definite};
 use super::point::{Point, Tangent};
@@ -52,17 +52,19 @@ pub(super) fn polish(
     Ok(())
 }
 
-/// Takes the point when it fits the measurements and the bound at hand proves it optimal.
+/// Takes the point when it fits the measurements and the bound at hand proves it optimal; failing
+/// that, when it fits and has a smaller norm.
 fn accept(
     problem: &Equality<'_>,
     point: Point,
     infeasibility: f64,
     incumbent: &mut Incumbent,
 ) -> bool {
-    let old = incumbent.point.replace((point, infeasibility));
+    let old = incumbent.best.replace(Candidate::fitting(point, infeasibility));
     let good = infeasibility <= EXACT && incumbent.gap() <= problem.tolerance;
     if !good {
-        incumbent.point = old;
+        let polished = std::mem::replace(&mut incumbent.best, old);
+        polished.filter(|_| infeasibility <= EXACT).into_iter().for_each(|p| incumbent.offer(p));
     }
     good
 }

@@ -54,6 +54,8 @@ pub struct Program<'a> {
     pub rank: Option<usize>,
     /// Threads inside the solve; default 1.
     pub threads: usize,
+    /// `lambda` of the penalised form; equality constraints without it.
+    pub(super) penalty: Option<f64>,
     pub(super) warm_start: Option<(Mat<f64>, Mat<f64>)>,
     pub(super) observer: Option<Box<Observer<'a>>>,
 }
@@ -71,6 +73,7 @@ impl<'a> Program<'a> {
             max_iterations: 2000,
             rank: None,
             threads: 1,
+            penalty: None,
             warm_start: None,
             observer: None,
         }
@@ -90,6 +93,24 @@ impl<'a> Program<'a> {
     #[must_use]
     pub fn over(mut self, domain: Domain) -> Self {
         self.domain = domain;
+        self
+    }
+
+    /// For targets with noise: `min 1/2 |A(X) - b|^2 + lambda |D1 X D2|_*` (or `|X|_*`) instead of
+    /// `A(X) = b`. From `lambda = |D1^{-1} A*(b) D2^{-1}|_op` on, the answer is zero.
+    ///
+    /// ```
+    /// use flatmin_core::{DenseMap, Objective, Program};
+    /// // One unknown x: min (x - 3)^2 / 2 + |x| at x = 2.
+    /// let map = DenseMap::new(1, 1, vec![1.0])?;
+    /// let answer = Program::new(&map, &[3.0], Objective::Nuclear).penalty(1.0).solve()?;
+    /// assert!(answer.status.is_certified());
+    /// assert!((answer.matrix()[(0, 0)] - 2.0).abs() < 1e-6 && (answer.objective - 2.5).abs() < 1e-7);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn penalty(mut self, lambda: f64) -> Self {
+        self.penalty = Some(lambda);
         self
     }
 

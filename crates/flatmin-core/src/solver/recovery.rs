@@ -132,11 +132,15 @@ pub struct Recovery {
     pub objective_kind: Objective,
     /// The matrices among which it was solved.
     pub domain: Domain,
+    /// `lambda` of the penalised form; equality constraints without it.
+    pub penalty: Option<f64>,
     /// How the solve ended.
     pub status: Status,
-    /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear).
+    /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear); in the penalised form
+    /// `1/2 |A(X) - b|^2 + lambda` times that.
     pub objective: f64,
-    /// `<b, y>` for the dual vector [`Recovery::dual`]: no feasible matrix has a smaller objective.
+    /// `<b, y>` for the dual vector [`Recovery::dual`], or `lambda <b, y> - lambda^2 |y|^2 / 2` in the
+    /// penalised form: no feasible matrix has a smaller objective.
     pub lower_bound: f64,
     /// `(objective - lower_bound) / objective`, in absolute value; 1 for an answer that does not fit
     /// the measurements, about which a bound says nothing.

@@ -91,8 +91,8 @@ pub(super) fn splitting(
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
     let dims = problem.map.dims();
-    let z = match &incumbent.point {
-        Some((point, _)) => point.matrix(),
+    let z = match &incumbent.best {
+        Some(best) => best.point.matrix(),
         None => {
             let mut weights = problem.b.to_vec();
             inverse(&mut weights);

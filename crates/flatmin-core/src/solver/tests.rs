@@ -131,6 +131,7 @@ fn splitting_agrees_with_the_other_roads() {
         domain: Domain::General,
         b: &b,
         norm_b: norm(&b),
+        ridge: 0.0,
         tolerance: 1e-8,
         par: Par::Seq,
     };
@@ -471,4 +472,69 @@ fn a_symmetric_domain_needs_symmetric_measurements() {
     let (map, b, _) = sensing(4, 3, 1, 10, 47);
     let error = Program::new(&map, &b, Objective::Flat).over(Domain::Semidefinite).solve();
     assert!(matches!(error, Err(Error::Shape { .. })));
+}
+
+/// With every entry seen the penalised form has a closed solution: soft-thresholded singular values.
+#[test]
+fn a_penalty_on_the_identity_soft_thresholds() {
+    let mut noise = stream(51, Role::Noise);
+    let y = noise.gaussian_matrix(7, 5);
+    let (i, j): (Vec<_>, Vec<_>) = (0..7).flat_map(|i| (0..5).map(move |j| (i, j))).unzip();
+    let map = Entries::new(7, 5, &i, &j).unwrap();
+    let b: Vec<f64> = i.iter().zip(&j).map(|(&i, &j)| y[(i, j)]).collect();
+    let svd = crate::linalg::svd(y.as_ref(), Par::Seq).unwrap();
+    for lambda in [1e-3, 0.5, 2.0, 50.0] {
+        let program = Program::new(&map, &b, Objective::Nuclear).penalty(lambda);
+        let answer = program.tolerance(1e-10).solve().unwrap();
+        assert_eq!(answer.status, Status::Certified, "lambda = {lambda}");
+        let kept: Vec<f64> = svd.s.iter().map(|s| (s - lambda).max(0.0)).collect();
+        let left = crate::linalg::scale_columns(svd.u.as_ref(), &kept);
+        let expected = product(left.as_ref(), svd.v.transpose());
+        let error = (answer.matrix() - &expected).norm_l2();
+        assert!(error < 1e-4, "lambda = {lambda}: off by {error:e}");
+        assert_eq!(answer.rank, kept.iter().filter(|&&s| s > 0.0).count(), "lambda = {lambda}");
+    }
+}
+
+/// Noisy targets, over every domain and map: certified, and the certificate is checked anew.
+#[test]
+fn certifies_penalised_problems() {
+    let noisy = |b: &[f64], seed: u64, scale: f64| -> Vec<f64> {
+        let noise = stream(seed, Role::Noise).gaussian_vector(b.len());
+        b.iter().zip(noise).map(|(b, e)| scale * (b + 0.05 * e)).collect()
+    };
+    let (dense, b1, _) = sensing(8, 9, 2, 60, 52);
+    let (entries, b2, _) = completion(9, 7, 2, 0.6, 53);
+    let (indefinite, b3, _) = quadratic(8, &[1.0, 1.0, -1.0], 40, 54);
+    let (definite, b4, _) = quadratic(8, &[1.0, 1.0], 40, 55);
+    let cases: [(&dyn LinearMap, &[f64], Domain); 4] = [
+        (&dense, &b1, Domain::General),
+        (&entries, &b2, Domain::General),
+        (&indefinite, &b3, Domain::Symmetric),
+        (&definite, &b4, Domain::Semidefinite),
+    ];
+    for (map, b, domain) in cases {
+        for scale in [1e-8, 1.0, 1e8] {
+            let b = noisy(b, 56, scale);
+            for objective in [Objective::Flat, Objective::Nuclear] {
+                for lambda in [0.01 * scale, scale] {
+                    let program = Program::new(map, &b, objective).over(domain).penalty(lambda);
+                    let answer = program.solve().unwrap();
+                    let gap = answer.relative_gap;
+                    let says = format!("{domain}, {objective}, {lambda:e}: gap {gap:e}");
+                    assert_eq!(answer.status, Status::Certified, "{says}");
+                    let audit = Audit::new(map, &b, &answer).unwrap();
+                    assert!(audit.dual_norm < 1.0 + 1e-11, "{says}: {:e}", audit.dual_norm);
+                    assert!(audit.outside < 1e-12, "{says}");
+                    let (value, bound) = (answer.objective, answer.lower_bound);
+                    approx::assert_relative_eq!(audit.objective, value, max_relative = 1e-9);
+                    approx::assert_relative_eq!(audit.lower_bound, bound, max_relative = 1e-9);
+                }
+            }
+        }
+    }
+    for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = Program::new(&dense, &b1, Objective::Flat).penalty(lambda).solve();
+        assert!(matches!(error, Err(Error::Parameter { name: "the penalty", .. })));
+    }
 }
