@@ -205,6 +205,12 @@ fn caption(section: &Section, figure: &Figure) -> &'static str {
              weights, capped at 1, with the expected number of entries held fixed. \
              Bars: 95% Wilson intervals (left), quartiles over draws (right)."
         }
+        Some(crate::spec::Sampling::Covariance { .. }) => {
+            "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
+             passes one half (isotonic fit). Dotted: degrees of freedom, below which no method can \
+             recover. FLAT asks for a fit only: where several matrices fit, which of them is \
+             returned is the solver's choice, and may be the planted one."
+        }
         _ => {
             "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
              passes one half (isotonic fit). Dotted: degrees of freedom, below which no method can \

@@ -78,7 +78,7 @@ pub fn claims(experiment: &str, records: &[&Record]) -> Vec<Claim> {
         "covariance" | "phase" => vec![
             semidefinite::all_are_equally_flat(records),
             semidefinite::recovery_is_uniqueness(records),
-            recovery::fitting_nearly_matches(&table),
+            recovery::fitting_nearly_matches(records),
         ],
         "fig4-sensing" | "fig4-bilinear" | "fig4-completion" => vec![
             regularity::nearly_norm_minimal(records),
