@@ -6,6 +6,7 @@
 use crate::claims::{Claim, Verdict, level, signed, size};
 use crate::figure::{Figure, escape};
 use crate::record::{Record, SUCCESS};
+use crate::regularity::bounds_used;
 use crate::reproduce::Section;
 use crate::runner::Tally;
 use crate::spec::{Cell, Model};
@@ -177,7 +178,10 @@ fn write_section(page: &mut String, section: &Section) {
             write_uncertified(page, &records);
             format!("<p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n")
         }
-        Some(_) => String::new(),
+        Some(_) => {
+            write_regularity(page, &section.records());
+            String::new()
+        }
     };
     page.push_str(&format!(
         "<h3>Again</h3>\n<p><code class=\"command\">{}</code></p>\n{times}</section>\n",
@@ -323,6 +327,50 @@ fn write_uneven(page: &mut String, table: &Table<'_>) {
         }
         page.push_str("</table></div>\n");
     }
+}
+
+/// Norm and imbalance of the flat factors that were recovered, by size.
+fn write_regularity(page: &mut String, records: &[&Record]) {
+    let table = Table::new(records.iter().copied());
+    let names = [
+        "size, rank",
+        "draws",
+        "excess: median",
+        "largest",
+        "imbalance: median",
+        "largest",
+        "of the bound on the norm",
+        "of the bound on the imbalance",
+    ];
+    head(page, "Regularity of the flat factors that were recovered", &names);
+    for line in table.lines() {
+        let flat = table.groups(line, Objective::Flat).iter().flat_map(|group| &group.records);
+        let used: Vec<(&Record, [f64; 2])> = flat
+            .filter(|r| r.success)
+            .filter_map(|r| bounds_used(r).map(|used| (*r, used)))
+            .collect();
+        let sorted = |of: fn(&Record) -> Option<f64>| {
+            let mut values: Vec<f64> = used.iter().filter_map(|(r, _)| of(r)).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let small = |value: Option<&f64>| value.map_or("–".to_owned(), |v| format!("{v:.1e}"));
+        let mut cells = vec![format!("{}, {}", size(line), line.rank), used.len().to_string()];
+        for values in [sorted(|r| r.norm_excess_relative), sorted(|r| r.imbalance_relative)] {
+            cells.push(small(values.get(values.len() / 2)));
+            cells.push(small(values.last()));
+        }
+        for which in 0..2 {
+            let most = used.iter().map(|(_, used)| used[which]).fold(0.0, f64::max);
+            cells.push(format!("{:.1}%", 100.0 * most));
+        }
+        row(page, &cells);
+    }
+    page.push_str(
+        "</table></div>\n<p class=\"soft\">Draws of all numbers of measurements together. The last \
+         two columns: the most that any of them uses of the excess κ² − 1, and of the imbalance \
+         (κ² − 1) / (κ² + 1), that its own κ allows.</p>\n",
+    );
 }
 
 /// The solves without a certificate, one by one.
