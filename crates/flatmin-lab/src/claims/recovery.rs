@@ -302,6 +302,21 @@ mod tests {
     }
 
     #[test]
+    fn the_planted_matrix_beside_another_that_fits_is_luck() {
+        let at = |k| Sampling::Covariance { measurements: 40 * (k + 1) };
+        let flat = records(&[0, 4, 4, 4], at, Objective::Flat);
+        let mut nuclear = records(&[0, 0, 4, 4], at, Objective::Nuclear);
+        let measured = |nuclear: &[Record]| {
+            let all: Vec<&Record> = flat.iter().chain(nuclear).collect();
+            fitting_nearly_matches(&all).measured
+        };
+        // Not known to fit: FLAT's 50% point is a step of the grid below NUC's.
+        assert!(measured(&nuclear).contains("40 below NUC's"), "{}", measured(&nuclear));
+        nuclear.iter_mut().for_each(|record| record.certified = true);
+        assert!(measured(&nuclear).contains("coincide"), "{}", measured(&nuclear));
+    }
+
+    #[test]
     fn the_sign_test_is_the_binomial_tail() {
         assert_eq!(sign_test(0, 0), 1.0);
         assert_eq!(sign_test(5, 5), 1.0);

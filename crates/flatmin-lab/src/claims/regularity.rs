@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 const PAPER: &str = "Ding, Drusvyatskiy, Fazel, Harchaoui 2024, Figure 4";
 const BOUND: &str = "Ding, Drusvyatskiy, Fazel, Harchaoui 2024, Theorem 3.3";
-const DERIVED: &str = "this project, sharpening Theorem 3.3 of Ding, Drusvyatskiy, Fazel, \
+const DERIVED: &str = "this project; compare Theorem 3.3 of Ding, Drusvyatskiy, Fazel, \
                        Harchaoui 2024";
 
 const RATE: &str =
@@ -70,8 +70,8 @@ fn small_but_not_zero(
         source: PAPER,
         measured: format!(
             "In the {} draws that see every direction and are recovered by both, {what} is between \
-             {least:.1e} and {most:.1e}, {median:.1e} in the median; it is above {SMALL} in \
-             {beyond} and below {NOT_ZERO:.0e} in {zero} of them",
+             {least:.1e} and {most:.1e}, {median:.1e} in the median (small: at most {SMALL} in the \
+             median); it is above {SMALL} in {beyond} and below {NOT_ZERO:.0e} in {zero} of them",
             values.len(),
         ),
         verdict,
