@@ -14,8 +14,8 @@ pub struct Planted {
 }
 
 impl Planted {
-    /// `m` measurements `a_i^T M b_i` of a random matrix of unit Frobenius norm, the `a_i` and `b_i`
-    /// with independent standard normal entries; all `a_i` are drawn before the first `b_i`.
+    /// `m` measurements `a_i^T M b_i` of a random matrix of unit Frobenius norm, the `a_i` and
+    /// `b_i` with independent standard normal entries; all `a_i` are drawn before the first `b_i`.
     ///
     /// ```
     /// use flatmin_bilinear::{Planted, core::rng::{Role, Stream}};

@@ -10,19 +10,19 @@
 //! pictures stay, in full size, in `target/restoration/`. With a seed other than 0 after `--`, other
 //! masks are drawn, and their figure stays there too.
 
+mod shared;
+
 use flatmin::core::rng::{Role, Stream};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, GrayImage, ImageEncoder, Luma, imageops};
 use serde::Deserialize;
+use shared::{ROOT, command};
 use std::error::Error;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
-
-/// Root of the workspace: this package is in `crates/flatmin-cli`.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Relative duality gap asked for. Pixels are rounded to one in 256, so that more would not show.
 const TOLERANCE: &str = "1e-4";
@@ -147,24 +147,6 @@ fn harmonic(truth: &GrayImage, mask: &GrayImage) -> GrayImage {
     GrayImage::from_fn(truth.width(), truth.height(), |x, y| {
         Luma([values[y as usize * width + x as usize].round() as u8])
     })
-}
-
-/// Builds the command with the profile of this example, and says where it is.
-///
-/// `cargo run --example` builds the example alone, and an old binary must not be measured.
-fn command() -> Result<PathBuf, Box<dyn Error>> {
-    let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "-p", "flatmin-cli", "--bin", "flatmin"]);
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    if !build.current_dir(ROOT).status()?.success() {
-        return Err("the command did not build".into());
-    }
-    // This example is in examples/, beside the command.
-    let example = env::current_exe()?;
-    let profile = example.ancestors().nth(2).ok_or("no target directory")?;
-    Ok(profile.join(format!("flatmin{}", env::consts::EXE_SUFFIX)))
 }
 
 /// Runs the command on the photograph and a mask; its answer and its report.

@@ -73,8 +73,9 @@ pub struct SolveSettings {
     #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"])]
     pub factors: Option<Vec<PathBuf>>,
     /// Where to write the certificate y (m,): |D1^-1 A*(y) D2^-1|_op <= 1 (nuclear: |A*(y)|_op <= 1),
-    /// so that no matrix that fits has an objective below <b, y>; for completion in the order of
-    /// the entries read, row by row for a matrix. .npy or .csv
+    /// so that no matrix that fits has an objective below <b, y>. For covariance no eigenvalue of
+    /// D^-1 A*(y) D^-1 exceeds 1 (nuclear: of A*(y)), which suffices since X >= 0. For completion in
+    /// the order of the entries read, row by row for a matrix. .npy or .csv
     #[arg(long, value_name = "Y.npy")]
     pub dual: Option<PathBuf>,
     /// Report as one JSON object
@@ -85,7 +86,9 @@ pub struct SolveSettings {
 /// Where the factors are, and how to report.
 #[derive(Debug, Args)]
 pub struct SharpnessSettings {
-    /// The factors L (d1 x k) and R (d2 x k): .npy or .csv files
+    /// The factors L (d1 x k) and R (d2 x k): .npy or .csv files. For covariance and quadnet each
+    /// column of R must be that of L or its negative; trace_left is then the part of the columns
+    /// with R = L, trace_right that of the others
     #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"], required = true)]
     pub factors: Vec<PathBuf>,
     /// Report as one JSON object
@@ -161,6 +164,15 @@ mod tests {
             ("flatmin recover completion --mask m.npy", "--matrix"),
             ("flatmin recover completion --data a.npz --shape 2,2", "--shape"),
             ("flatmin sharpness sensing --data a.npz", "--factors"),
+            ("flatmin recover bilinear", "--left"),
+            ("flatmin recover bilinear --left a.npy --right b.npy", "--targets"),
+            ("flatmin recover bilinear --left a.npy --targets y.npy", "--right"),
+            ("flatmin recover bilinear --data a.npz --right b.npy", "--right"),
+            ("flatmin recover covariance --probes x.npy", "--targets"),
+            ("flatmin recover covariance --inputs x.npy --targets y.npy", "--inputs"),
+            ("flatmin recover quadnet --targets y.npy", "--inputs"),
+            ("flatmin recover quadnet --data a.npz --targets y.npy", "--targets"),
+            ("flatmin sharpness quadnet --data a.npz", "--factors"),
         ] {
             let said = complain(line);
             assert!(said.starts_with("error: ") && said.contains(word), "{line} gives {said}");

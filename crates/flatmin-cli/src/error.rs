@@ -133,6 +133,17 @@ pub enum Error {
         /// The image.
         path: String,
     },
+    /// Factors of a symmetric matrix that are not equal up to the signs of their columns.
+    #[error(
+        "{place}: column {column} of R must be that of L or its negative, since X = L R^T is \
+         symmetric with R = L diag(+-1): give the factors that `flatmin recover` writes"
+    )]
+    Asymmetric {
+        /// The files of the factors.
+        place: String,
+        /// The column, counted from 0.
+        column: usize,
+    },
     /// Lists that belong together and differ in length.
     #[error("{place}: the length must be {expected}, that of the field `row`, but is {got}")]
     Lengths {
@@ -153,7 +164,7 @@ pub enum Error {
     #[error("no data: give {options}")]
     NoData {
         /// The options.
-        options: &'static str,
+        options: String,
     },
     /// Two sizes for one matrix.
     #[error("{place}: the matrix is {stated}, but --shape says {asked}: leave --shape out")]

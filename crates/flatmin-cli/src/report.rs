@@ -1,7 +1,8 @@
 //! What the command says about an answer: one JSON object, or a few lines for a reader.
 
 use crate::Error;
-use flatmin::core::{Dims, Recovery};
+use flatmin::core::solver::Warning;
+use flatmin::core::{Dims, Domain, Objective, Recovery};
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, Write};
@@ -25,6 +26,8 @@ pub struct Report {
     pub feasibility: f64,
     /// Rank of the answer.
     pub rank: usize,
+    /// Whether the answer is proved to be the only solution.
+    pub unique: bool,
     /// Scaled trace of the Hessian at the factors.
     pub scaled_trace: f64,
     /// Iterations of the solve.
@@ -43,6 +46,9 @@ pub struct Report {
     pub unidentified_cols: Vec<usize>,
     /// What else to know.
     pub warnings: Vec<String>,
+    /// What [`Report::unique`] says, where that is the question.
+    #[serde(skip)]
+    uniqueness: Option<&'static str>,
 }
 
 impl Report {
@@ -57,6 +63,7 @@ impl Report {
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
             rank: answer.rank,
+            unique: unique(answer),
             scaled_trace: answer.scaled_trace,
             iterations: answer.iterations,
             seconds,
@@ -66,7 +73,39 @@ impl Report {
             unidentified_rows: answer.unidentified_rows.clone(),
             unidentified_cols: answer.unidentified_cols.clone(),
             warnings: answer.warnings.iter().map(ToString::to_string).collect(),
+            uniqueness: uniqueness(answer),
         }
+    }
+}
+
+/// Whether the answer is proved to be the only solution. What no measurement sees costs nothing in
+/// `|D1 X D2|_*`, so that flat solutions may differ there.
+fn unique(answer: &Recovery) -> bool {
+    let hidden = |warning: &Warning| {
+        use Warning::{UnidentifiedCols, UnidentifiedDirections, UnidentifiedRows};
+        matches!(warning, UnidentifiedRows(_) | UnidentifiedCols(_) | UnidentifiedDirections { .. })
+    };
+    let flat = answer.objective_kind == Objective::Flat;
+    answer.unique && !(flat && answer.warnings.iter().any(hidden))
+}
+
+/// Every positive semidefinite matrix that fits quadratic measurements is equally flat, so that
+/// the certificate says nothing about which one was planted; that only one fits may.
+fn uniqueness(answer: &Recovery) -> Option<&'static str> {
+    match (answer.domain, answer.objective_kind, unique(answer)) {
+        (Domain::Semidefinite, Objective::Flat, true) => {
+            Some("proved: no other X >= 0 fits the measurements")
+        }
+        (Domain::Semidefinite, Objective::Flat, false) => {
+            Some("not proved: another X >= 0 may fit, and would be equally flat")
+        }
+        (Domain::Semidefinite, Objective::Nuclear, true) => {
+            Some("proved: every other X >= 0 that fits has a larger trace")
+        }
+        (Domain::Semidefinite, Objective::Nuclear, false) => {
+            Some("not proved: another X >= 0 may fit with the same trace")
+        }
+        _ => None,
     }
 }
 
@@ -81,6 +120,9 @@ impl fmt::Display for Report {
         writeln!(f, "  (relative gap {:.1e})", self.relative_gap)?;
         writeln!(f, "  feasibility   {:.1e}", self.feasibility)?;
         writeln!(f, "  rank          {}", self.rank)?;
+        if let Some(said) = self.uniqueness {
+            writeln!(f, "  unique        {said}")?;
+        }
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;
         for warning in &self.warnings {
@@ -104,16 +146,19 @@ impl fmt::Display for Report {
 pub struct Sharpness {
     /// Name of the model.
     pub model: &'static str,
-    /// `f(L, R) = (1/m) |A(L R^T) - b|^2`.
+    /// `(1/m) |A(L R^T) - b|^2`.
     pub loss: f64,
     /// Trace of the Hessian.
     pub trace: f64,
     /// Scaled trace of the Hessian: `trace_left / d1 + trace_right / d2`.
     pub scaled_trace: f64,
-    /// Trace of its block of `L`.
+    /// Trace of its block of `L`; of symmetric factors, of the columns where `R = L`.
     pub trace_left: f64,
-    /// Trace of its block of `R`.
+    /// Trace of its block of `R`; of symmetric factors, of the columns where `R = -L`.
     pub trace_right: f64,
+    /// What the two blocks are.
+    #[serde(skip)]
+    pub blocks: [&'static str; 2],
 }
 
 impl fmt::Display for Sharpness {
@@ -122,14 +167,17 @@ impl fmt::Display for Sharpness {
         writeln!(f, "  loss          {}", digits(self.loss))?;
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  trace         {}", digits(self.trace))?;
-        write!(f, "  ({} in L, {} in R)", digits(self.trace_left), digits(self.trace_right))
+        let (left, right) = (digits(self.trace_left), digits(self.trace_right));
+        write!(f, "  ({left} {}, {right} {})", self.blocks[0], self.blocks[1])
     }
 }
 
 /// A number to eleven significant digits.
 fn digits(value: f64) -> String {
     let magnitude = value.abs();
-    if (1e-4..1e10).contains(&magnitude) {
+    if magnitude == 0.0 {
+        "0".to_owned()
+    } else if (1e-4..1e10).contains(&magnitude) {
         let decimals = 10 - magnitude.log10().floor() as i32;
         format!("{value:.*}", decimals.max(0) as usize)
     } else {
@@ -176,6 +224,7 @@ mod tests {
         assert_eq!(digits(0.00437159353153), "0.0043715935315");
         assert_eq!(digits(-12345.678901234), "-12345.678901");
         assert_eq!(digits(9999999999.4), "9999999999.4");
+        assert_eq!(digits(-0.0), "0");
         assert_eq!(digits(3e-9), "3.0000000000e-9");
         assert_eq!(digits(f64::NAN), "NaN");
     }
@@ -189,6 +238,7 @@ mod tests {
             scaled_trace: f64::INFINITY,
             trace_left: 5e-324,
             trace_right: f64::MAX,
+            blocks: ["in L", "in R"],
         };
         let json = serde_json::to_string(&sharpness).unwrap();
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -3,7 +3,8 @@
 use flatmin_core::{Domain, Error, Measured, RankOne};
 use std::ops::Deref;
 
-/// `m` quadratic measurements `y_i = x_i^T M x_i` of an unknown positive semidefinite `d x d` matrix.
+/// `m` quadratic measurements `y_i = x_i^T M x_i` of an unknown positive semidefinite `d x d`
+/// matrix.
 ///
 /// ```
 /// use flatmin_covariance::Covariance;

@@ -14,8 +14,8 @@ pub struct Planted {
 }
 
 impl Planted {
-    /// `m` measurements `x_i^T M x_i` of a random symmetric matrix `U1 U1^T - U2 U2^T` of unit Frobenius norm, by vectors `x_i` with
-    /// independent standard normal entries.
+    /// `m` measurements `x_i^T M x_i` of a random symmetric matrix `U1 U1^T - U2 U2^T` of unit
+    /// Frobenius norm, by vectors `x_i` with independent standard normal entries.
     ///
     /// ```
     /// use flatmin_quadnet::{Planted, core::rng::{Role, Stream}};

@@ -23,6 +23,18 @@
 //! let problem = Sensing::from_arrays(1, 2, vec![1.0, 0.0, 0.0, 1.0], vec![3.0, 4.0])?;
 //! let flat = problem.flat().solve()?;
 //! # assert!((flat.matrix()[(0, 1)] - 4.0).abs() < 1e-6);
+//!
+//! let problem = Bilinear::from_arrays(1, 2, vec![1.0, 2.0], vec![1.0, 0.0, 0.0, 1.0], vec![3.0, 8.0])?;
+//! let flat = problem.flat().solve()?;
+//! # assert!((flat.matrix()[(0, 1)] - 4.0).abs() < 1e-6);
+//!
+//! let problem = Covariance::from_arrays(2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![1.0, 4.0, 9.0])?;
+//! let flat = problem.flat().solve()?;
+//! # assert!(flat.unique && (flat.matrix()[(0, 1)] - 2.0).abs() < 1e-6);
+//!
+//! let problem = QuadNet::from_arrays(2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![1.0, 0.0, 3.0])?;
+//! let flat = problem.flat().solve()?;
+//! # assert!((flat.matrix()[(0, 1)] - 1.0).abs() < 1e-6);
 //! # Ok::<(), Error>(())
 //! ```
 //!

@@ -1,10 +1,10 @@
 //! Reference instances whose optimal values were bracketed elsewhere, by another solver: every
-//! sensing and completion instance of `fixtures/`, recovering or not, under both objectives.
+//! instance of `fixtures/`, recovering or not, under both objectives and over its model's domain.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use flatmin::core::LinearMap;
 use flatmin::core::audit::Audit;
+use flatmin::core::{Domain, LinearMap, Measured};
 use flatmin::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,18 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-/// Instances of one model, by name, with their files.
-fn instances(model: &str) -> Vec<(String, PathBuf)> {
-    let mut found: Vec<_> = std::fs::read_dir(fixtures())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "npz"))
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
-        .filter(|(name, _)| name.starts_with(model))
-        .collect();
-    found.sort();
-    assert!(found.len() >= 2, "the fixtures of {model} are missing");
+fn optima() -> serde_json::Value {
+    let text = std::fs::read_to_string(fixtures().join("optima.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The `count` instances of one model, by name, with their files.
+fn instances(model: &str, count: usize) -> Vec<(String, PathBuf)> {
+    let optima = optima();
+    let names = optima.as_object().unwrap().iter().filter(|(_, o)| o["model"] == model);
+    let found: Vec<_> =
+        names.map(|(name, _)| (name.clone(), fixtures().join(format!("{name}.npz")))).collect();
+    assert_eq!(found.len(), count, "fixtures of {model}");
     found
 }
 
@@ -43,16 +44,9 @@ fn matrix(path: &Path, name: &str) -> Mat<f64> {
 }
 
 /// Solves both programs and holds them against the bracket.
-fn compare(
-    name: &str,
-    map: &dyn LinearMap,
-    targets: &[f64],
-    truth: &Mat<f64>,
-    programs: [Program<'_>; 2],
-) {
-    let optima = std::fs::read_to_string(fixtures().join("optima.json")).unwrap();
-    let optima: serde_json::Value = serde_json::from_str(&optima).unwrap();
-    for (program, key) in programs.into_iter().zip(["FLAT", "NUC"]) {
+fn compare<M: LinearMap>(name: &str, problem: &Measured<M>, truth: &Mat<f64>) {
+    let optima = optima();
+    for (program, key) in [(problem.flat(), "FLAT"), (problem.nuclear(), "NUC")] {
         let bracket = &optima[name][key];
         let number = |field: &str| bracket[field].as_f64().unwrap();
         let (lower, upper) = (number("lower"), number("upper"));
@@ -63,11 +57,16 @@ fn compare(
         assert!(answer.objective >= lower * (1.0 - 1e-7), "{says}");
         assert!(answer.objective <= upper * (1.0 + 1e-7), "{says}");
         assert!(answer.lower_bound <= upper * (1.0 + 1e-9), "{says}");
-        let audit = Audit::new(map, targets, &answer).unwrap();
+        let audit = Audit::new(problem.map(), problem.targets(), &answer).unwrap();
         assert!(audit.dual_norm <= 1.0 + 1e-10 && audit.feasibility <= 1e-8, "{says}: {audit:?}");
         assert!((audit.objective - answer.objective).abs() <= 1e-9 * upper, "{says}: {audit:?}");
         assert!((audit.lower_bound - answer.lower_bound).abs() <= 1e-9 * upper, "{says}");
-        let error = (answer.matrix() - truth).norm_l2() / truth.norm_l2();
+        let x = answer.matrix();
+        if problem.domain() != Domain::General {
+            assert_eq!(x.as_ref(), x.transpose(), "{says}");
+        }
+        assert!(audit.outside <= 1e-14, "{says}: {audit:?}");
+        let error = (x - truth).norm_l2() / truth.norm_l2();
         if number("relerr_to_truth") < 1e-6 {
             assert!(error < 1e-6, "{says}, but off the planted matrix by {error:e}");
         } else {
@@ -79,26 +78,59 @@ fn compare(
 
 #[test]
 fn sensing_values_lie_in_their_brackets() {
-    for (name, path) in instances("sensing") {
+    for (name, path) in instances("sensing", 2) {
         let (measurements, shape) = array::<f64>(&path, "measurements");
         let (targets, _) = array::<f64>(&path, "targets");
         let (rows, cols) = (shape[1] as usize, shape[2] as usize);
         let problem = Sensing::from_arrays(rows, cols, measurements, targets).unwrap();
-        let programs = [problem.flat(), problem.nuclear()];
-        compare(&name, problem.map(), problem.targets(), &matrix(&path, "truth"), programs);
+        compare(&name, &problem, &matrix(&path, "truth"));
+    }
+}
+
+#[test]
+fn bilinear_values_lie_in_their_brackets() {
+    for (name, path) in instances("bilinear", 2) {
+        let (left, a) = array::<f64>(&path, "left");
+        let (right, b) = array::<f64>(&path, "right");
+        let (targets, _) = array::<f64>(&path, "targets");
+        let (rows, cols) = (a[1] as usize, b[1] as usize);
+        let problem = Bilinear::from_arrays(rows, cols, left, right, targets).unwrap();
+        compare(&name, &problem, &matrix(&path, "truth"));
     }
 }
 
 #[test]
 fn completion_values_lie_in_their_brackets() {
-    for (name, path) in instances("completion") {
+    for (name, path) in instances("completion", 2) {
         let indices = |name: &str| -> Vec<usize> {
             array::<i64>(&path, name).0.into_iter().map(|v| usize::try_from(v).unwrap()).collect()
         };
         let (shape, row, col) = (indices("shape"), indices("row"), indices("col"));
         let (values, _) = array::<f64>(&path, "val");
         let problem = Completion::new(shape[0], shape[1], &row, &col, values).unwrap();
-        let programs = [problem.flat(), problem.nuclear()];
-        compare(&name, problem.map(), problem.targets(), &matrix(&path, "truth"), programs);
+        compare(&name, &problem, &matrix(&path, "truth"));
+    }
+}
+
+#[test]
+fn quadnet_values_lie_in_their_brackets() {
+    for (name, path) in instances("quadnet", 2) {
+        let (inputs, shape) = array::<f64>(&path, "inputs");
+        let (targets, _) = array::<f64>(&path, "targets");
+        let problem = QuadNet::from_arrays(shape[1] as usize, inputs, targets).unwrap();
+        compare(&name, &problem, &matrix(&path, "truth"));
+    }
+}
+
+/// Every matrix that fits is equally flat, so the planted one is only to be found because nothing
+/// else fits.
+#[test]
+fn covariance_values_lie_in_their_brackets() {
+    for (name, path) in instances("covariance", 1) {
+        let (probes, shape) = array::<f64>(&path, "probes");
+        let (targets, _) = array::<f64>(&path, "targets");
+        let problem = Covariance::from_arrays(shape[1] as usize, probes, targets).unwrap();
+        compare(&name, &problem, &matrix(&path, "truth"));
+        assert!(problem.flat().solve().unwrap().unique);
     }
 }

@@ -1,14 +1,12 @@
 //! Matrix completion: a list of seen entries, a matrix with holes, or a picture with a mask.
 
-use super::{Model, Problem};
+use super::{Model, Posed};
 use crate::Error;
 use crate::read::image::{Layout, Picture};
 use crate::read::{self, Triplets, csv, extension, matrix_market, npz::Archive, open, whole};
 use clap::{ArgGroup, Args};
 use flatmin::completion::Completion;
-use flatmin::core::{
-    Error as CoreError, FactoredLoss, LinearMap, Mat, MatRef, Objective, Program, Rescaling,
-};
+use flatmin::core::{Mat, MatRef};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -71,18 +69,10 @@ pub struct Arrays {
     place: String,
 }
 
-/// A completion problem and where it came from.
-#[derive(Debug)]
-pub struct Posed {
-    problem: Completion,
-    layout: Layout,
-    place: String,
-}
-
 impl Model for CompletionFiles {
     const NAME: &'static str = "completion";
     type Arrays = Arrays;
-    type Problem = Posed;
+    type Problem = Posed<Completion>;
 
     fn read(&self) -> Result<Arrays, Error> {
         match (&self.entries, &self.matrix, &self.data) {
@@ -128,16 +118,14 @@ impl Model for CompletionFiles {
                 check_mask_values(&seen, &mask)?;
                 masked_entries(matrix.as_ref(), &seen, place, &mask)
             }
-            _ => Err(Error::NoData { options: "--entries, --matrix or --data" }),
+            _ => Err(Error::NoData { options: "--entries, --matrix or --data".into() }),
         }
     }
 
-    fn pose(arrays: Arrays) -> Result<Posed, Error> {
+    fn pose(arrays: Arrays) -> Result<Posed<Completion>, Error> {
         let Arrays { entries, shape: (rows, cols), layout, place } = arrays;
-        match Completion::new(rows, cols, &entries.rows, &entries.cols, entries.values) {
-            Ok(problem) => Ok(Posed { problem, layout, place }),
-            Err(source) => Err(Error::Problem { place, source }),
-        }
+        let problem = Completion::new(rows, cols, &entries.rows, &entries.cols, entries.values);
+        Ok(Posed::new(problem, place)?.with_layout(layout))
     }
 }
 
@@ -307,35 +295,6 @@ fn seen_entries(
         return Err(Error::NothingSeen { place });
     }
     Ok(Arrays { entries, shape: matrix.shape(), layout, place })
-}
-
-impl Problem for Posed {
-    fn map(&self) -> &dyn LinearMap {
-        self.problem.map()
-    }
-
-    fn program(&self, objective: Objective) -> Program<'_> {
-        match objective {
-            Objective::Flat => self.problem.flat(),
-            Objective::Nuclear => self.problem.nuclear(),
-        }
-    }
-
-    fn loss(&self) -> Result<FactoredLoss<'_>, CoreError> {
-        self.problem.loss()
-    }
-
-    fn rescaling(&self) -> Result<Rescaling, CoreError> {
-        self.problem.rescaling()
-    }
-
-    fn place(&self) -> &str {
-        &self.place
-    }
-
-    fn layout(&self) -> Layout {
-        self.layout
-    }
 }
 
 #[cfg(test)]

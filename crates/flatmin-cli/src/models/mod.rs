@@ -1,26 +1,42 @@
 //! The models of the command, a file each: its options, how its files are read, its problem.
 //!
-//! A further model is one more file with a [`Model`] and its [`Problem`], and one more line in
-//! [`Models`] and in each match over it.
+//! A further model is one more file with a [`Model`], and one more line in [`Models`] and in each
+//! match over it. Several named arrays come from a [`Source`](crate::read::Source), and every
+//! problem is [`Posed`].
 
+mod bilinear;
 mod completion;
+mod covariance;
+mod posed;
+mod quadnet;
+mod quadratic;
 mod sensing;
 
+pub use bilinear::BilinearFiles;
 pub use completion::CompletionFiles;
+pub use covariance::CovarianceFiles;
+pub use posed::{Posed, Problem};
+pub use quadnet::QuadNetFiles;
 pub use sensing::SensingFiles;
 
 use crate::Error;
-use crate::read::image::Layout;
 use clap::{Args, Subcommand};
-use flatmin::core::{Error as CoreError, FactoredLoss, LinearMap, Objective, Program, Rescaling};
 
 /// What a subcommand does, and the model that it does it for.
 #[derive(Debug, Subcommand)]
 pub enum Models<Settings: Args> {
     /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
     Sensing(Task<SensingFiles, Settings>),
+    /// Bilinear sensing: y_i = a_i^T X b_i
+    Bilinear(Task<BilinearFiles, Settings>),
     /// Matrix completion: some entries of X are seen
     Completion(Task<CompletionFiles, Settings>),
+    /// Covariance estimation: y_i = x_i^T X x_i with X positive semidefinite (rank 1: phase
+    /// retrieval)
+    Covariance(Task<CovarianceFiles, Settings>),
+    /// Network of quadratic activations: y_i = x_i^T X x_i with X = U1 U1^T - U2 U2^T
+    #[command(name = "quadnet")]
+    QuadNet(Task<QuadNetFiles, Settings>),
 }
 
 /// The files of a model beside the settings of a subcommand.
@@ -54,33 +70,4 @@ pub trait Model {
     /// # Errors
     /// When the arrays do not fit one another, or hold what a solver cannot use.
     fn pose(arrays: Self::Arrays) -> Result<Self::Problem, Error>;
-}
-
-/// A problem in memory, whatever its model.
-pub trait Problem {
-    /// Its linear map.
-    fn map(&self) -> &dyn LinearMap;
-
-    /// The convex program of an objective.
-    fn program(&self, objective: Objective) -> Program<'_>;
-
-    /// The overparameterised loss.
-    ///
-    /// # Errors
-    /// None for a problem that was posed.
-    fn loss(&self) -> Result<FactoredLoss<'_>, CoreError>;
-
-    /// The rescaling matrices.
-    ///
-    /// # Errors
-    /// When the Grams of the map leave double precision.
-    fn rescaling(&self) -> Result<Rescaling, CoreError>;
-
-    /// Where the data came from, for messages.
-    fn place(&self) -> &str;
-
-    /// What the columns of the matrix mean when it is a picture.
-    fn layout(&self) -> Layout {
-        Layout::Grey
-    }
 }

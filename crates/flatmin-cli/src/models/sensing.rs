@@ -1,10 +1,9 @@
 //! Matrix sensing: an array of measurement matrices and their targets.
 
-use super::{Model, Problem};
+use super::{Model, Posed};
 use crate::Error;
-use crate::read::{self, npz::Archive};
+use crate::read::Source;
 use clap::Args;
-use flatmin::core::{Error as CoreError, FactoredLoss, LinearMap, Objective, Program, Rescaling};
 use flatmin::sensing::Sensing;
 use std::path::PathBuf;
 
@@ -32,71 +31,22 @@ pub struct Arrays {
     place: String,
 }
 
-/// A sensing problem and where it came from.
-#[derive(Debug)]
-pub struct Posed {
-    problem: Sensing,
-    place: String,
-}
-
 impl Model for SensingFiles {
     const NAME: &'static str = "sensing";
     type Arrays = Arrays;
-    type Problem = Posed;
+    type Problem = Posed<Sensing>;
 
     fn read(&self) -> Result<Arrays, Error> {
-        let shown = |path: &PathBuf| path.display().to_string();
-        let (measurements, targets, places) = match (&self.data, &self.measurements, &self.targets)
-        {
-            (None, Some(a), Some(b)) => (read::array(a)?, read::array(b)?, [shown(a), shown(b)]),
-            (Some(path), ..) => {
-                let mut archive = Archive::open(path)?;
-                let places = ["measurements", "targets"].map(|field| archive.place(field));
-                (archive.read("measurements")?, archive.read("targets")?, places)
-            }
-            _ => {
-                return Err(Error::NoData { options: "--measurements and --targets, or --data" });
-            }
-        };
-        let (rows, cols, measurements) = measurements.into_stack(&places[0])?;
-        let targets = targets.into_vector(&places[1])?;
-        let place = match &self.data {
-            Some(path) => shown(path),
-            None => places.join(" and "),
-        };
+        let mut source = Source::open(self.data.as_deref())?;
+        let measurements = source.array("measurements", self.measurements.as_ref())?;
+        let targets = source.array("targets", self.targets.as_ref())?;
+        let (rows, cols, measurements) = measurements.into_stack()?;
+        let (targets, place) = (targets.into_vector()?, source.place());
         Ok(Arrays { rows, cols, measurements, targets, place })
     }
 
-    fn pose(arrays: Arrays) -> Result<Posed, Error> {
+    fn pose(arrays: Arrays) -> Result<Posed<Sensing>, Error> {
         let Arrays { rows, cols, measurements, targets, place } = arrays;
-        match Sensing::from_arrays(rows, cols, measurements, targets) {
-            Ok(problem) => Ok(Posed { problem, place }),
-            Err(source) => Err(Error::Problem { place, source }),
-        }
-    }
-}
-
-impl Problem for Posed {
-    fn map(&self) -> &dyn LinearMap {
-        self.problem.map()
-    }
-
-    fn program(&self, objective: Objective) -> Program<'_> {
-        match objective {
-            Objective::Flat => self.problem.flat(),
-            Objective::Nuclear => self.problem.nuclear(),
-        }
-    }
-
-    fn loss(&self) -> Result<FactoredLoss<'_>, CoreError> {
-        self.problem.loss()
-    }
-
-    fn rescaling(&self) -> Result<Rescaling, CoreError> {
-        self.problem.rescaling()
-    }
-
-    fn place(&self) -> &str {
-        &self.place
+        Posed::new(Sensing::from_arrays(rows, cols, measurements, targets), place)
     }
 }

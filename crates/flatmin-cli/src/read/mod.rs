@@ -8,6 +8,9 @@ pub mod image;
 pub mod matrix_market;
 pub mod npy;
 pub mod npz;
+mod source;
+
+pub use source::{Named, Source};
 
 use crate::Error;
 use flatmin::core::Mat;

@@ -137,6 +137,7 @@ fn a_given_shape_may_exceed_the_indices() {
     assert_eq!(answer["unidentified_rows"], serde_json::json!([4, 5]));
     assert_eq!(answer["unidentified_cols"], serde_json::json!([3]));
     assert_eq!(answer["warnings"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["unique"], false);
     let x = sandbox.array("X.csv");
     assert_eq!(x.shape, [6, 4]);
     assert!(x.values[16..].iter().all(|&v| v == 0.0));

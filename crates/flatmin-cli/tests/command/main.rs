@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod curvature;
 mod damage;
 mod inputs;
 mod outputs;
 mod reference;
 mod refusals;
 mod sandbox;
+mod spoilt;
+mod vectors;

@@ -44,6 +44,7 @@ fn everything_is_written_and_agrees() {
         "relative_gap",
         "feasibility",
         "rank",
+        "unique",
         "scaled_trace",
         "iterations",
         "seconds",

@@ -90,7 +90,7 @@ impl Equality<'_> {
     pub(super) fn bound_of(&self, mut y: Vec<f64>, largest: f64) -> Bound {
         // Scaled by its norm any dual vector is feasible. The margin keeps it so under the
         // rounding errors of whoever checks it.
-        let longest = 1.0 / (largest * (1.0 + 1e-14));
+        let longest = 1.0 / (largest.max(0.0) * (1.0 + 1e-14));
         let scale = if self.ridge > 0.0 {
             // The best multiple of y, as far as it is feasible.
             let best = dot(&y, self.b) / (self.ridge * dot(&y, &y)).max(f64::MIN_POSITIVE);

@@ -38,8 +38,8 @@ use crate::linalg::{
 use crate::operator::LinearMap;
 use crate::{Error, Mat, MatRef};
 
-/// Fraction of the way to the boundary that a step may go.
-const TO_BOUNDARY: f64 = 0.98;
+/// Fraction of the way to the boundary that a step may go, after a short step and after a full one.
+const TO_BOUNDARY: (f64, f64) = (0.9, 0.98);
 
 /// Relative residual at which a step's linear system counts as solved.
 const SOLVED: f64 = 1e-15;
@@ -47,6 +47,13 @@ const SOLVED: f64 = 1e-15;
 /// Refinements without progress after which a system counts as solved as well as it can be: few
 /// while the gap is wide, more near the solution, where systems are ill-conditioned.
 const PATIENCE: (usize, usize) = (2, 20);
+
+/// Iterations without progress after which the method gives up: many while the gap is wide, since a
+/// bad start has to be centred first, few near the solution, where rounding has won.
+const STUCK: (usize, usize) = (20, 4);
+
+/// Gap above which the solution is far.
+const FAR: f64 = 1e-2;
 
 /// Gap below which refinement is patient.
 const NEAR: f64 = 1e-4;
@@ -69,6 +76,7 @@ pub(super) fn interior_point(
     let mut best = (f64::INFINITY, z0);
     let mut nearest = f64::INFINITY;
     let mut stuck = 0;
+    let mut last_step = 1.0;
     loop {
         let z = cone.primal(&p);
         let s = cone.slacks(problem.map.adjoint_matrix(&y).as_ref());
@@ -99,7 +107,8 @@ pub(super) fn interior_point(
         let proved = problem.ridge == 0.0
             && infeasible <= 1e-12
             && value * (1.0 - problem.tolerance) <= incumbent.lower();
-        if gap <= 0.1 * problem.tolerance || stuck >= 4 || proved {
+        let limit = if best.0 > FAR { STUCK.0 } else { STUCK.1 };
+        if gap <= 0.1 * problem.tolerance || stuck >= limit || proved {
             break;
         }
         let scalings: Option<Vec<Scaling>> =
@@ -125,8 +134,10 @@ pub(super) fn interior_point(
             .map(|(scaling, (dp, ds))| scaling.corrector(dp, ds, centring * mu))
             .collect();
         let (dy, dp, ds) = system.direction(&z, &y, &corrector);
-        let step_p = (TO_BOUNDARY * reach(&scalings, &dp)?).min(1.0);
-        let step_s = (TO_BOUNDARY * reach(&scalings, &ds)?).min(1.0);
+        let boldness = TO_BOUNDARY.0 + (TO_BOUNDARY.1 - TO_BOUNDARY.0) * last_step;
+        let step_p = (boldness * reach(&scalings, &dp)?).min(1.0);
+        let step_s = (boldness * reach(&scalings, &ds)?).min(1.0);
+        last_step = step_p.min(step_s);
         for ((p, scaling), dp) in p.iter_mut().zip(&scalings).zip(&dp) {
             *p = combine(p, step_p, &scaling.lift(dp));
             symmetrise(p);
@@ -199,7 +210,8 @@ impl Cone {
                 let ball = ball(self.rows, 0.5 * size);
                 vec![combine(&ball, 0.5, z0), combine(&ball, -0.5, z0)]
             }
-            Domain::Semidefinite => vec![ball(self.rows, size)],
+            // Far inside: what does not fit yet must not be squeezed against the boundary.
+            Domain::Semidefinite => vec![ball(self.rows, 10.0 * size)],
         })
     }
 

@@ -30,6 +30,39 @@ pub(super) fn determined(
     if dims.measurements < unknowns.count() || dims.rows * dims.cols > DETERMINED_ORDER {
         return Ok(None);
     }
+    let mut fit = by_normal_equations(problem, &unknowns)?;
+    if fit.as_ref().is_none_or(|fit| fit.infeasibility > EXACT) {
+        // The normal matrix has squared the condition of the measurements.
+        let other = by_orthogonal_factor(problem, &unknowns)?;
+        let better = |other: &Fit, fit: &Fit| other.infeasibility < fit.infeasibility;
+        match (&fit, &other) {
+            (Some(old), Some(new)) if !better(new, old) => {}
+            (_, None) => {}
+            _ => fit = other,
+        }
+    }
+    let Some(Fit { point, dual, infeasibility }) = fit else { return Ok(None) };
+    if infeasibility <= FEASIBLE {
+        incumbent.offer_bound(problem.bound(dual)?.0);
+        incumbent.unique = true;
+    }
+    incumbent.offer_point(point, infeasibility);
+    Ok(Some(infeasibility))
+}
+
+/// Residual above which a direct solution is tried by an orthogonal factor.
+const EXACT: f64 = 1e-12;
+
+/// A least-squares solution, and the `y` with `B*(y) = U V^T` there.
+struct Fit {
+    point: Point,
+    dual: Vec<f64>,
+    infeasibility: f64,
+}
+
+/// Through `B* B`; `None` when that is singular.
+fn by_normal_equations(problem: &Equality<'_>, unknowns: &Unknowns) -> Result<Option<Fit>, Error> {
+    let dims = problem.map.dims();
     // With V = I the gradients A_i V are the measurements themselves.
     let order = dims.rows * dims.cols;
     let mut normal = Mat::zeros(order, order);
@@ -50,37 +83,114 @@ pub(super) fn determined(
         problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
         z -= solve(back.as_ref());
     }
-    problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
-    let misfit = norm(&residual) / problem.norm_b;
     let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-12);
-    let infeasibility = problem.infeasibility(&point).max(misfit);
-    if infeasibility <= FEASIBLE {
-        let sign = product(point.u.as_ref(), point.v.transpose());
-        let mut y = vec![0.0; dims.measurements];
-        problem.map.apply(solve(sign.as_ref()).as_ref(), &mut y);
-        incumbent.offer_bound(problem.bound(y)?.0);
-        incumbent.unique = true;
+    let sign = product(point.u.as_ref(), point.v.transpose());
+    let mut dual = vec![0.0; dims.measurements];
+    problem.map.apply(solve(sign.as_ref()).as_ref(), &mut dual);
+    let infeasibility = problem.infeasibility(&point);
+    Ok(Some(Fit { point, dual, infeasibility }))
+}
+
+/// Through an orthogonal factor of the measurements; `None` when they are dependent or too many.
+fn by_orthogonal_factor(problem: &Equality<'_>, unknowns: &Unknowns) -> Result<Option<Fit>, Error> {
+    let Some(rows) = Rows::new(problem, unknowns) else { return Ok(None) };
+    if rows.rank() < unknowns.count() {
+        return Ok(None);
     }
-    incumbent.offer_point(point, infeasibility);
-    Ok(Some(infeasibility))
+    let z = unknowns.unpack(&rows.least_squares(problem.b));
+    let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-12);
+    let sign = product(point.u.as_ref(), point.v.transpose());
+    let dual = rows.dual(unknowns.pack(sign.as_ref()));
+    let infeasibility = problem.infeasibility(&point);
+    Ok(Some(Fit { point, dual, infeasibility }))
+}
+
+/// The measurements as the rows of a matrix over the unknowns, factored: `M Pi = Q R`.
+pub(super) struct Rows {
+    q: Mat<f64>,
+    r: Mat<f64>,
+    order: Vec<usize>,
+}
+
+impl Rows {
+    /// `None` when the factorisation costs too much.
+    pub(super) fn new(problem: &Equality<'_>, unknowns: &Unknowns) -> Option<Rows> {
+        let (m, n) = (problem.b.len(), unknowns.count());
+        if (m * n) as f64 * n as f64 > QR_COST {
+            return None;
+        }
+        let mut rows = Mat::zeros(m, n);
+        for i in 0..m {
+            let packed = unknowns.pack(problem.map.measurement(i).as_ref());
+            rows.row_mut(i).iter_mut().zip(packed).for_each(|(o, v)| *o = v);
+        }
+        let (q, r, order) = linalg::pivoted_qr(rows.as_ref());
+        let floor = QR_TOLERANCE * r[(0, 0)].abs();
+        let rank = (0..r.nrows()).take_while(|&i| r[(i, i)].abs() > floor).count();
+        let q = q.as_ref().subcols(0, rank).to_owned();
+        Some(Rows { q, r: r.as_ref().subrows(0, rank).to_owned(), order })
+    }
+
+    /// Number of independent rows.
+    pub(super) fn rank(&self) -> usize {
+        self.r.nrows()
+    }
+
+    /// Row `i` of `R Pi^T`.
+    pub(super) fn row(&self, i: usize) -> Vec<f64> {
+        let mut row = vec![0.0; self.order.len()];
+        self.order.iter().enumerate().for_each(|(j, &at)| row[at] = self.r[(i, j)]);
+        row
+    }
+
+    /// `Q^T b`.
+    pub(super) fn project(&self, b: &[f64]) -> Vec<f64> {
+        let b = MatRef::from_column_major_slice(b, b.len(), 1);
+        product(self.q.transpose(), b).col(0).iter().copied().collect()
+    }
+
+    /// `Q c`.
+    pub(super) fn combine(&self, c: &[f64]) -> Vec<f64> {
+        let c = MatRef::from_column_major_slice(c, c.len(), 1);
+        product(self.q.as_ref(), c).col(0).iter().copied().collect()
+    }
+
+    /// The unknowns that fit `b` best, when there is one row an unknown: `Pi R^{-1} Q^T b`.
+    fn least_squares(&self, b: &[f64]) -> Vec<f64> {
+        let n = self.order.len();
+        let mut c = self.project(b);
+        linalg::solve_upper(self.r.as_ref(), MatMut::from_column_major_slice_mut(&mut c, n, 1));
+        let mut z = vec![0.0; n];
+        self.order.iter().zip(c).for_each(|(&at, c)| z[at] = c);
+        z
+    }
+
+    /// `y` with `M^T y = g`, when there is one row an unknown: `Q R^{-T} Pi^T g`.
+    fn dual(&self, g: Vec<f64>) -> Vec<f64> {
+        let n = self.order.len();
+        let mut c: Vec<f64> = self.order.iter().map(|&at| g[at]).collect();
+        let column = MatMut::from_column_major_slice_mut(&mut c, n, 1);
+        linalg::solve_upper_transpose(self.r.as_ref(), column);
+        self.combine(&c)
+    }
 }
 
 /// The unknowns of a linear system in `Z`: its entries, column by column; over a symmetric domain
 /// those on and above the diagonal.
-struct Unknowns {
+pub(super) struct Unknowns {
     rows: usize,
     cols: usize,
     symmetric: bool,
 }
 
 impl Unknowns {
-    fn new(problem: &Equality<'_>) -> Unknowns {
+    pub(super) fn new(problem: &Equality<'_>) -> Unknowns {
         let dims = problem.map.dims();
         let symmetric = problem.domain.is_symmetric();
         Unknowns { rows: dims.rows, cols: dims.cols, symmetric }
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.positions().count()
     }
 
@@ -92,7 +202,7 @@ impl Unknowns {
     }
 
     /// `E^T g` for the embedding `E` of the unknowns.
-    fn pack(&self, g: MatRef<'_, f64>) -> Vec<f64> {
+    pub(super) fn pack(&self, g: MatRef<'_, f64>) -> Vec<f64> {
         let twice = |i, j| self.symmetric && i != j;
         self.positions()
             .map(|(i, j)| if twice(i, j) { g[(i, j)] + g[(j, i)] } else { g[(i, j)] })
@@ -109,6 +219,16 @@ impl Unknowns {
             }
         }
         z
+    }
+
+    /// The measurement `A` with `<A, E z> = <a, z>`.
+    pub(super) fn measurement(&self, packed: &[f64]) -> Mat<f64> {
+        let mut a = self.unpack(packed);
+        if self.symmetric {
+            a *= faer::Scale(0.5);
+            (0..self.rows).for_each(|i| a[(i, i)] *= 2.0);
+        }
+        a
     }
 
     /// `E^T N E`, given the lower triangle of `N`.

@@ -26,7 +26,7 @@ pub use recovery::{Progress, Recovery, Status, Warning};
 
 use crate::error::Error;
 use crate::flatness::Rescaling;
-use crate::linalg::{Par, max_abs, norm};
+use crate::linalg::{Par, max_abs, norm, product};
 use crate::loss::check_targets;
 use crate::operator::{LinearMap, Selection, Side, Whitened, Whitening};
 use crate::{Mat, MatRef};
@@ -106,7 +106,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         scale,
     };
     let mut incumbent = Incumbent::default();
-    if flat && domain == Domain::Semidefinite && !penalised {
+    if flat && domain == Domain::Semidefinite && !penalised && scale > 0.0 {
         incumbent.bound = equally_flat(&problem, map, weights.as_deref());
     }
     let outcome = if scale > 0.0 && penalised {
@@ -135,13 +135,20 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let (objective, lower_bound) = (unit * cost, unit * incumbent.lower());
     // Symmetric factors enter the loss twice: each block of the Hessian counts for two.
     let twice = if domain.is_symmetric() { 2.0 } else { 1.0 };
-    let scaled_trace = twice * rescaling.scaled_trace(l.as_ref(), r.as_ref())?;
+    let scaled_trace = twice
+        * if flat {
+            // 2 |D1 L|^2 + 2 |D2 R|^2 for factors of D1 X D2 = U S V^T.
+            4.0 * scale * point.nuclear_norm()
+        } else {
+            rescaling.scaled_trace(l.as_ref(), r.as_ref())?
+        };
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
     let fit = Fit::of(map, program.targets, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
     let slip = if objective > 0.0 && !penalised { fit.slip / objective } else { 0.0 };
-    let sound = slip <= program.tolerance && blur <= program.tolerance;
+    let fitted = penalised || fit.worst <= BACKWARD;
+    let sound = slip <= program.tolerance && blur <= program.tolerance && fitted;
     let fits = scale == 0.0 || incumbent.upper().is_finite();
     let status = match monitor.stop {
         _ if scale == 0.0 || (incumbent.gap() <= problem.tolerance && sound) => Status::Certified,
@@ -166,6 +173,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let seen_rows = rescaling.d1_squared.order() - unidentified_rows.len();
     let seen_cols = rescaling.d2_squared.order() - unidentified_cols.len();
     let (hidden_left, hidden_right) = (seen_rows - left.rank(), seen_cols - right.rank());
+    let unseen = left.rank() < left.order() || right.rank() < right.order();
     if hidden_left + hidden_right > 0 {
         warnings.push(Warning::UnidentifiedDirections { left: hidden_left, right: hidden_right });
     }
@@ -174,6 +182,9 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     }
     if blur > program.tolerance {
         warnings.push(Warning::IllConditioned(blur));
+    }
+    if !fitted && incumbent.gap() <= program.tolerance {
+        warnings.push(Warning::Uneven(fit.worst));
     }
     if slip > program.tolerance && incumbent.gap() <= program.tolerance {
         warnings.push(Warning::Sensitive(slip));
@@ -191,7 +202,8 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         relative_gap: if fits { relative_gap(objective, lower_bound) } else { 1.0 },
         feasibility: fit.feasibility,
         rank: numerical_rank(&point.s),
-        unique: incumbent.unique && status.is_certified(),
+        // Along what no measurement sees nothing changes D1 X D2.
+        unique: incumbent.unique && status.is_certified() && !(flat && unseen),
         scaled_trace,
         iterations: monitor.iterations,
         unidentified_rows,
@@ -260,7 +272,13 @@ struct Fit {
     feasibility: f64,
     /// `sum |y_i (A(L R^T) - b)_i|`: how far the misfit may move the objective.
     slip: f64,
+    /// Largest `|A(X) - b|_i / (|A_i|_F |X|_F + |b_i|)`: no measurement, however small its unit, is
+    /// missed by more than this part of what it could be.
+    worst: f64,
 }
+
+/// Largest backward error of a measurement in a certified answer.
+const BACKWARD: f64 = 1e-6;
 
 impl Fit {
     fn of(
@@ -274,7 +292,12 @@ impl Fit {
         map.apply_factored(l, r, &mut residual);
         residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
         let (size, misfit) = (norm(targets), norm(&residual));
+        let x = product(product(r.transpose(), r).as_ref(), product(l.transpose(), l).as_ref());
+        let x = (0..x.nrows()).map(|i| x[(i, i)]).sum::<f64>().max(0.0).sqrt();
+        let errors = residual.iter().zip(targets).zip(map.norms());
+        let errors = errors.map(|((r, b), a)| r.abs() / (a * x + b.abs()).max(f64::MIN_POSITIVE));
         Fit {
+            worst: errors.fold(0.0, f64::max),
             feasibility: if misfit == 0.0 { 0.0 } else { misfit / size },
             slip: residual.iter().zip(dual).map(|(r, y)| (r * y).abs()).sum(),
         }
@@ -286,7 +309,7 @@ const SANE: (f64, f64) = (1e-305, 1e305);
 
 /// Checks that what is nonzero stays within double precision.
 fn in_range(what: &'static str, nonzero: bool, magnitudes: &[f64]) -> Result<(), Error> {
-    let sane = |v: f64| v == 0.0 || (SANE.0..=SANE.1).contains(&v);
+    let sane = |v: f64| v == 0.0 || (SANE.0..=SANE.1).contains(&v.abs());
     match magnitudes.iter().find(|&&v| nonzero && !sane(v)) {
         None => Ok(()),
         Some(&magnitude) => Err(Error::Scale { what: what.into(), magnitude, sane: SANE }),
@@ -467,7 +490,7 @@ fn check(program: &Program<'_>) -> Result<(), Error> {
     in_range("the largest target", largest > 0.0, &[largest])?;
     let dims = program.map.dims();
     if program.domain.is_symmetric() {
-        check_symmetric(&program, largest)?;
+        check_symmetric(program, largest)?;
     }
     let tolerance = program.tolerance;
     if !(tolerance > 0.0 && tolerance < 1.0) {

@@ -66,6 +66,9 @@ pub enum Warning {
     /// is more than the tolerance: measurements that nearly repeat one another have large
     /// multipliers.
     Sensitive(f64),
+    /// The worst backward error of a measurement, `|A(X) - b|_i / (|A_i| |X| + |b_i|)`, when one of a
+    /// small unit is missed although the whole is fitted.
+    Uneven(f64),
     /// The least-squares residual of inconsistent measurements, relative to the targets.
     Residual(f64),
 }
@@ -97,6 +100,11 @@ impl fmt::Display for Warning {
                 f,
                 "the measurements nearly depend on one another: the rounding error of the fit may \
                  move the objective by {slip:.0e} of itself"
+            ),
+            Warning::Uneven(error) => write!(
+                f,
+                "the units of the measurements differ so much that one is missed by {error:.0e} of its \
+                 size: bring them to one scale"
             ),
             Warning::Residual(r) => write!(
                 f,

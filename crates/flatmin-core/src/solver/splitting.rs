@@ -7,9 +7,9 @@
 //! V <- B*(y) + Z / sigma,   W <- clip(V),   Z <- sigma (V - W)
 //! ```
 //!
-//! where `clip` caps the singular values at one (over semidefinite matrices, the eigenvalues). A round is a map `V -> F(V)`, nonexpansive, and
-//! smooth once the rank of `Z` has settled: Anderson's extrapolation over the last rounds then
-//! converges much faster than the rounds alone. It is safeguarded: whenever the residual
+//! where `clip` caps the singular values at one (over semidefinite matrices, the eigenvalues). A
+//! round is a map `V -> F(V)`, nonexpansive, and smooth once the rank of `Z` has settled: Anderson's
+//! extrapolation over the last rounds then converges much faster than the rounds alone. It is safeguarded: whenever the residual
 //! `|F(V) - V|` grows, the memory is dropped and plain rounds resume.
 //!
 //! References: Wen, Goldfarb, Yin, *Alternating direction augmented Lagrangian methods for

@@ -1,0 +1,98 @@
+//! What theory predicts, for any probes and for Gaussian ones.
+
+use crate::Covariance;
+
+/// `r d`: a constant times this many Gaussian probes are proved to leave the planted matrix as the
+/// only positive semidefinite one that fits. The proof leaves the constant open.
+///
+/// ```
+/// assert_eq!(flatmin_covariance::theory::sample_complexity(40, 2), 80);
+/// ```
+pub fn sample_complexity(order: usize, rank: usize) -> usize {
+    rank.saturating_mul(order)
+}
+
+/// Dimension `r d - r (r - 1) / 2` of the manifold of symmetric `d x d` matrices of rank `r`: fewer
+/// probes than this determine no such matrix. A rank above `d` counts as that.
+///
+/// ```
+/// use flatmin_covariance::theory::degrees_of_freedom;
+/// assert_eq!((degrees_of_freedom(40, 2), degrees_of_freedom(3, 3)), (79, 6));
+/// ```
+pub fn degrees_of_freedom(order: usize, rank: usize) -> usize {
+    let rank = rank.min(order);
+    rank.saturating_mul(order) - rank * rank.saturating_sub(1) / 2
+}
+
+/// `sum |x_i|^2 y_i / (m d)`: the flat objective `tr(D X D)` of *every* positive semidefinite
+/// matrix that fits, without a solve; an eighth of the scaled trace `tr D2f(L) / d` of the squared
+/// error `f(L) = (1/m) sum (x_i^T L L^T x_i - y_i)^2` at any `L` with `A(L L^T) = y`.
+///
+/// ```
+/// use flatmin_covariance::{Covariance, theory::flat_value};
+/// let problem = Covariance::from_arrays(2, vec![1.0, 1.0, 0.0, 2.0], vec![3.0, 4.0])?;
+/// assert_eq!(flat_value(&problem), (2.0 * 3.0 + 4.0 * 4.0) / 4.0);
+/// # Ok::<(), flatmin_covariance::Error>(())
+/// ```
+pub fn flat_value(problem: &Covariance) -> f64 {
+    flat_dual(problem).iter().zip(problem.targets()).map(|(w, y)| w * y).sum()
+}
+
+/// `|x_i|^2 / (m d)`, one a probe: a dual vector that proves [`flat_value`] to be the least flat
+/// objective, since `D^{-1} A*(.) D^{-1} = I` for it.
+///
+/// ```
+/// use flatmin_covariance::{Covariance, theory::flat_dual};
+/// let problem = Covariance::from_arrays(2, vec![1.0, 1.0, 0.0, 2.0], vec![3.0, 4.0])?;
+/// assert_eq!(flat_dual(&problem), [0.5, 1.0]);
+/// # Ok::<(), flatmin_covariance::Error>(())
+/// ```
+pub fn flat_dual(problem: &Covariance) -> Vec<f64> {
+    let probes = problem.map().left();
+    let scale = (probes.nrows() * probes.ncols()) as f64;
+    probes.col_iter().map(|x| x.iter().map(|v| v * v).sum::<f64>() / scale).collect()
+}
+
+/// What Gaussian probes make of [`flat_value`] on average, `(1 + 2/d) tr M`, as
+/// `E |x|^2 x x^T = (d + 2) I`: the flat objective is, up to sampling, the trace.
+///
+/// ```
+/// assert_eq!(flatmin_covariance::theory::expected_flat_value(4, 2.0), 3.0);
+/// ```
+pub fn expected_flat_value(order: usize, trace: f64) -> f64 {
+    (1.0 + 2.0 / order as f64) * trace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Planted;
+    use flatmin_core::rng::{Role, Stream};
+
+    #[test]
+    fn the_flat_value_has_its_mean() {
+        const TRIALS: u64 = 400;
+        for (order, rank, m) in [(6, 1, 30), (3, 2, 30), (1, 1, 90)] {
+            let mut ratio = 0.0;
+            for trial in 0..TRIALS {
+                let stream = |role| Stream::new(5, "covariance theory", 0, trial, role);
+                let (mut t, mut x) = (stream(Role::Truth), stream(Role::Measurements));
+                let Planted { problem, truth } =
+                    Planted::gaussian(order, rank, m, &mut t, &mut x).unwrap();
+                let trace = (0..order).map(|i| truth[(i, i)]).sum();
+                ratio += flat_value(&problem) / expected_flat_value(order, trace);
+            }
+            ratio /= TRIALS as f64;
+            assert!((ratio - 1.0).abs() < 0.05, "{order}: off by {ratio}");
+        }
+    }
+
+    #[test]
+    fn degrees_of_freedom_end_at_all_symmetric_matrices() {
+        for order in 0..6 {
+            assert_eq!(degrees_of_freedom(order, order), order * (order + 1) / 2);
+            assert_eq!(degrees_of_freedom(order, order + 3), order * (order + 1) / 2);
+            assert_eq!(degrees_of_freedom(order, 0), 0);
+        }
+    }
+}
