@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::spec::{Cell, Sampling};
 use flatmin::core::linalg::{product, symmetric_eigenvalues};
 use flatmin::core::{Error, Mat, MatRef};
-use flatmin::sensing;
+use flatmin::{bilinear, sensing};
 
 /// Norm and imbalance of a pair of factors.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,12 +74,9 @@ pub fn bounds_used(record: &Record) -> Option<[f64; 2]> {
 
 /// The regularity constant that theory expects of a cell's draws; `None` where it says nothing.
 ///
-/// For Gaussian measurements the bound of [`sensing::theory::expected_kappa`]. For bilinear ones
-/// `D1^2 = sum_i (|b_i|^2 / d2) a_i a_i^T / m` is a Wishart matrix with weights of mean 1 and mean
-/// square `1 + 2/d2`, so that its eigenvalues lie within `(1 ± e)^2`,
-/// `e^2 = (1 + 2/d2) d1 / m`, to first order in `e`; and likewise for `D2`. For entries seen with
-/// probability `p`, row and column counts are binomial, and `kappa^2` is the ratio of the median
-/// of their largest to that of their smallest.
+/// For Gaussian and bilinear measurements what the theory of their crates says. For entries seen
+/// with probability `p`, row and column counts are binomial, and `kappa^2` is the ratio of the
+/// median of their largest to that of their smallest.
 pub fn expected_kappa(cell: &Cell) -> Option<f64> {
     let (d1, d2) = (cell.rows as f64, cell.cols as f64);
     let kappa = match cell.sampling {
@@ -87,9 +84,7 @@ pub fn expected_kappa(cell: &Cell) -> Option<f64> {
             sensing::theory::expected_kappa(cell.rows, cell.cols, measurements)
         }
         Sampling::Bilinear { measurements } => {
-            let m = measurements as f64;
-            let e = ((1.0 + 2.0 / d2) * d1 / m).max((1.0 + 2.0 / d1) * d2 / m).sqrt();
-            if e < 1.0 { (1.0 + e) / (1.0 - e) } else { f64::INFINITY }
+            bilinear::theory::expected_kappa(cell.rows, cell.cols, measurements)
         }
         Sampling::Bernoulli { p } => {
             let rows = Counts { trials: cell.cols, p: p.value(), many: d1 };
