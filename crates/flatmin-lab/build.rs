@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a record's numbers depend on, relative to this crate.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 10] = [
     "../flatmin-core/src",
     "../flatmin-sensing/src",
+    "../flatmin-bilinear/src",
     "../flatmin-completion/src",
+    "../flatmin-covariance/src",
+    "../flatmin-quadnet/src",
+    "src/regularity.rs",
     "src/trial.rs",
     "src/spec.rs",
     "../../Cargo.lock",

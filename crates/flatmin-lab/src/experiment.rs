@@ -18,24 +18,84 @@ pub struct Experiment {
     pub title: &'static str,
     /// What it must show.
     pub must_show: &'static str,
+    /// The experiment whose records it reads, when it needs no solves of its own.
+    pub source: Option<&'static str>,
     grid: fn(Scale) -> (Vec<Cell>, u32),
 }
 
 /// All experiments, in the order of the report.
-pub const EXPERIMENTS: [Experiment; 3] = [
+pub const EXPERIMENTS: [Experiment; 10] = [
     Experiment {
         id: "fig3-sensing",
         group: "fig3",
         title: "Figure 3 (a): exact recovery from Gaussian measurements",
         must_show: "FLAT recovers from nearly as few measurements as NUC, and NUC's 50% line is the \
                     statistical dimension of its descent cone",
+        source: None,
         grid: sensing,
+    },
+    Experiment {
+        id: "fig3-bilinear",
+        group: "fig3",
+        title: "Figure 3 (b): exact recovery from bilinear measurements",
+        must_show: "FLAT recovers from nearly as few measurements a^T M b as NUC",
+        source: None,
+        grid: bilinear,
     },
     Experiment {
         id: "fig3-completion",
         group: "fig3",
         title: "Figure 3 (c): exact recovery from evenly sampled entries",
         must_show: "FLAT recovers exactly, from nearly as few entries as NUC",
+        source: None,
+        grid: completion,
+    },
+    Experiment {
+        id: "fig3-quadnet",
+        group: "fig3",
+        title: "Figure 3 (d): networks with quadratic activations",
+        must_show: "FLAT recovers the teacher from nearly as few examples as NUC",
+        source: None,
+        grid: quadnet,
+    },
+    Experiment {
+        id: "covariance",
+        group: "semidefinite",
+        title: "Covariance estimation: positive semidefinite matrices of rank two",
+        must_show: "all X >= 0 that fit are equally flat, and recovery means that only one fits",
+        source: None,
+        grid: covariance,
+    },
+    Experiment {
+        id: "phase",
+        group: "semidefinite",
+        title: "Phase retrieval: positive semidefinite matrices of rank one",
+        must_show: "all X >= 0 that fit are equally flat, and recovery means that only one fits",
+        source: None,
+        grid: phase,
+    },
+    Experiment {
+        id: "fig4-sensing",
+        group: "fig4",
+        title: "Figure 4 (a): regularity of flat factors, Gaussian measurements",
+        must_show: REGULARITY,
+        source: Some("fig3-sensing"),
+        grid: sensing,
+    },
+    Experiment {
+        id: "fig4-bilinear",
+        group: "fig4",
+        title: "Figure 4 (b): regularity of flat factors, bilinear measurements",
+        must_show: REGULARITY,
+        source: Some("fig3-bilinear"),
+        grid: bilinear,
+    },
+    Experiment {
+        id: "fig4-completion",
+        group: "fig4",
+        title: "Figure 4 (c): regularity of flat factors, evenly sampled entries",
+        must_show: REGULARITY,
+        source: Some("fig3-completion"),
         grid: completion,
     },
     Experiment {
@@ -43,9 +103,13 @@ pub const EXPERIMENTS: [Experiment; 3] = [
         group: "nonuniform",
         title: "Unevenly sampled entries: FLAT against NUC",
         must_show: "under power-law sampling FLAT recovers where NUC does not",
+        source: None,
         grid: nonuniform,
     },
 ];
+
+const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \
+                          balanced but neither exactly, and within the bounds by kappa";
 
 impl Experiment {
     /// The sweep of the experiment at a scale.
@@ -60,6 +124,12 @@ impl Experiment {
             tolerance: TOLERANCE,
         }
     }
+
+    /// The experiment that makes its records: itself, or its source.
+    pub fn origin(&self) -> &Experiment {
+        let source = self.source.and_then(|id| EXPERIMENTS.iter().find(|e| e.id == id));
+        source.unwrap_or(self)
+    }
 }
 
 /// The experiments with the given names or groups, each once and in the order of the table; all of
@@ -70,7 +140,7 @@ impl Experiment {
 ///
 /// ```
 /// use flatmin_lab::experiment::select;
-/// assert_eq!(select(&["fig3".to_owned()])?.len(), 2);
+/// assert_eq!(select(&["fig3".to_owned()])?.len(), 4);
 /// assert!(select(&["fig9".to_owned()]).is_err());
 /// # Ok::<(), flatmin_lab::Error>(())
 /// ```
@@ -79,7 +149,7 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Experiment>, Error> {
     for name in names {
         if !EXPERIMENTS.iter().any(|e| named(e, name)) {
             let known: Vec<_> = EXPERIMENTS.iter().map(|e| e.id).collect();
-            let known = format!("{}, and fig3 for both panels", known.join(", "));
+            let known = format!("{}, and the groups {}", known.join(", "), groups().join(", "));
             return Err(Error::UnknownExperiment { name: name.clone(), known });
         }
     }
@@ -87,22 +157,80 @@ pub fn select(names: &[String]) -> Result<Vec<&'static Experiment>, Error> {
     Ok(EXPERIMENTS.iter().filter(wanted).collect())
 }
 
+/// Names that stand for several experiments.
+pub fn groups() -> Vec<&'static str> {
+    let mut groups: Vec<_> = EXPERIMENTS.iter().map(|e| e.group).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups.retain(|group| EXPERIMENTS.iter().filter(|e| e.group == *group).count() > 1);
+    groups
+}
+
 fn square(d: usize, sampling: Sampling) -> Cell {
     Cell { rows: d, cols: d, rank: 2, sampling }
 }
 
+/// Orders in steps of ten, numbers of measurements in steps of their own, ten trials a cell.
+fn grid(
+    d_max: usize,
+    (step, m_max): (usize, usize),
+    cell: impl Fn(usize, usize) -> Cell,
+) -> (Vec<Cell>, u32) {
+    let orders = (10..=d_max).step_by(10);
+    let cells =
+        orders.flat_map(|d| (step..=m_max).step_by(step).map(move |m| (d, m)).collect::<Vec<_>>());
+    (cells.map(|(d, m)| cell(d, m)).collect(), 10)
+}
+
 /// The paper's grid of Figure 3 (a), or its corner.
 fn sensing(scale: Scale) -> (Vec<Cell>, u32) {
-    let (d_max, m_max, trials) = match scale {
-        Scale::Quick => (40, 400, 10),
-        Scale::Paper => (70, 800, 10),
+    let (d_max, m_max) = match scale {
+        Scale::Quick => (40, 400),
+        Scale::Paper => (70, 800),
     };
-    let cell = |d, measurements| square(d, Sampling::Gaussian { measurements });
-    let cells = (10..=d_max)
-        .step_by(10)
-        .flat_map(|d| (40..=m_max).step_by(40).map(move |m| cell(d, m)))
-        .collect();
-    (cells, trials)
+    grid(d_max, (40, m_max), |d, measurements| square(d, Sampling::Gaussian { measurements }))
+}
+
+/// The paper's grid of Figure 3 (b), or its corner.
+fn bilinear(scale: Scale) -> (Vec<Cell>, u32) {
+    let (d_max, m_max) = match scale {
+        Scale::Quick => (40, 400),
+        Scale::Paper => (70, 800),
+    };
+    grid(d_max, (40, m_max), |d, measurements| square(d, Sampling::Bilinear { measurements }))
+}
+
+/// The grid of Figure 3 (d), or its corner: a teacher of rank three, one eigenvalue negative.
+fn quadnet(scale: Scale) -> (Vec<Cell>, u32) {
+    let (d_max, m_max) = match scale {
+        Scale::Quick => (40, 400),
+        Scale::Paper => (70, 600),
+    };
+    grid(d_max, (40, m_max), |d, measurements| {
+        let sampling = Sampling::Quadnet { measurements, negative: 1 };
+        Cell { rows: d, cols: d, rank: 3, sampling }
+    })
+}
+
+/// A positive semidefinite matrix of rank two.
+fn covariance(scale: Scale) -> (Vec<Cell>, u32) {
+    let (d_max, steps) = match scale {
+        Scale::Quick => (40, (20, 240)),
+        Scale::Paper => (70, (20, 400)),
+    };
+    grid(d_max, steps, |d, measurements| square(d, Sampling::Covariance { measurements }))
+}
+
+/// A positive semidefinite matrix of rank one.
+fn phase(scale: Scale) -> (Vec<Cell>, u32) {
+    let (d_max, steps) = match scale {
+        Scale::Quick => (40, (20, 160)),
+        Scale::Paper => (70, (20, 300)),
+    };
+    grid(d_max, steps, |d, measurements| {
+        let sampling = Sampling::Covariance { measurements };
+        Cell { rows: d, cols: d, rank: 1, sampling }
+    })
 }
 
 /// The paper's grid of Figure 3 (c), or every other line of its corner.
@@ -138,15 +266,38 @@ fn nonuniform(scale: Scale) -> (Vec<Cell>, u32) {
 mod tests {
     use super::*;
 
+    fn named(id: &str) -> &'static Experiment {
+        EXPERIMENTS.iter().find(|e| e.id == id).unwrap()
+    }
+
     #[test]
     fn the_paper_scale_has_the_papers_grids() {
-        let sizes = |scale| EXPERIMENTS.map(|e| e.sweep(scale).cells.len());
-        assert_eq!(sizes(Scale::Paper)[..2], [7 * 20, 10 * 19]);
-        assert_eq!(EXPERIMENTS[0].sweep(Scale::Paper).trials, 10);
-        for experiment in EXPERIMENTS {
+        let paper = |id: &str| named(id).sweep(Scale::Paper);
+        for (id, cells) in [
+            ("fig3-sensing", 7 * 20),
+            ("fig3-bilinear", 7 * 20),
+            ("fig3-completion", 10 * 19),
+            ("fig3-quadnet", 7 * 15),
+        ] {
+            assert_eq!(paper(id).cells.len(), cells, "{id}");
+            assert_eq!(paper(id).trials, 10, "{id}");
+        }
+        for experiment in &EXPERIMENTS {
             let paper = experiment.sweep(Scale::Paper).cells;
             let quick = experiment.sweep(Scale::Quick).cells;
             assert!(quick.iter().all(|cell| paper.contains(cell)), "{}", experiment.id);
         }
+    }
+
+    #[test]
+    fn views_have_the_grid_of_their_source() {
+        for experiment in EXPERIMENTS.iter().filter(|e| e.source.is_some()) {
+            let origin = experiment.origin();
+            assert_eq!((Some(origin.id), origin.source), (experiment.source, None));
+            for scale in [Scale::Quick, Scale::Paper] {
+                assert_eq!(experiment.sweep(scale).cells, origin.sweep(scale).cells);
+            }
+        }
+        assert_eq!(groups(), ["fig3", "fig4", "semidefinite"]);
     }
 }

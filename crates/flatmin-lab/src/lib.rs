@@ -4,7 +4,7 @@
 //! ```text
 //! spec, spec_file     what is measured: cells, sweeps, scales, a user's own sweep
 //! experiment          the table of experiments
-//! trial               one draw, solved with each objective
+//! trial, regularity   one draw, solved with each objective; how regular its factors are
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
@@ -22,6 +22,7 @@ pub mod figure;
 pub mod journal;
 pub mod progress;
 pub mod record;
+pub mod regularity;
 pub mod report;
 pub mod reproduce;
 pub mod runner;

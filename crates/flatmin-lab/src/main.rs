@@ -1,7 +1,7 @@
 //! `flatmin-lab`: what `cargo xtask reproduce` runs.
 
 use flatmin_lab::args::{self, Command};
-use flatmin_lab::experiment::EXPERIMENTS;
+use flatmin_lab::experiment::{EXPERIMENTS, groups};
 use flatmin_lab::progress::Progress;
 use flatmin_lab::reproduce::{Finished, reproduce};
 use flatmin_lab::spec::Scale;
@@ -51,6 +51,10 @@ fn list() -> String {
     for experiment in EXPERIMENTS {
         text.push_str(&format!("{}\n  {}\n", experiment.id, experiment.title));
         text.push_str(&format!("  must show: {}\n", experiment.must_show));
+        if let Some(source) = experiment.source {
+            text.push_str(&format!("  from the records of {source}\n"));
+            continue;
+        }
         for scale in [Scale::Quick, Scale::Paper] {
             let sweep = experiment.sweep(scale);
             text.push_str(&format!(
@@ -61,7 +65,11 @@ fn list() -> String {
             ));
         }
     }
-    text.push_str("fig3 names both of its panels.\n");
+    for group in groups() {
+        let members = EXPERIMENTS.iter().filter(|e| e.group == group);
+        let members: Vec<_> = members.map(|e| e.id).collect();
+        text.push_str(&format!("{group} stands for {}.\n", members.join(", ")));
+    }
     text
 }
 
@@ -72,6 +80,9 @@ fn summary(finished: &Finished) -> String {
         for claim in &section.claims {
             text.push_str(&format!("  {}: {}\n", claim.verdict, claim.statement));
             text.push_str(&format!("    {}\n", claim.measured));
+        }
+        if section.source.is_some() {
+            continue;
         }
         let certified = section.rows.iter().filter(|row| row.record.certified).count();
         text.push_str(&format!(

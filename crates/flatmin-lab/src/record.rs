@@ -62,6 +62,28 @@ pub struct Record {
     pub iterations: usize,
     /// Relative gap that was asked for.
     pub tolerance: f64,
+    /// Negative eigenvalues of the planted matrix, for networks.
+    pub negative: Option<usize>,
+    /// Scaled trace of the Hessian at the factors.
+    pub scaled_trace: Option<f64>,
+    /// `sum_i |x_i|^2 y_i / (m d)`, for positive semidefinite matrices: theory says that it is the
+    /// value of every matrix that fits.
+    pub common_value: Option<f64>,
+    /// `|L|_F^2 + |R|_F^2` of the factors, where the matrix need not be symmetric.
+    pub factor_norm: Option<f64>,
+    /// Nuclear norm of `L^T L - R^T R`.
+    pub imbalance: Option<f64>,
+    /// Frobenius norm of `L^T L - R^T R`.
+    pub imbalance_frobenius: Option<f64>,
+    /// `imbalance / factor_norm`.
+    pub imbalance_relative: Option<f64>,
+    /// The least `|L|_F^2 + |R|_F^2` of all factors that fit, twice the value of NUC on this draw;
+    /// in the row of FLAT.
+    pub least_norm: Option<f64>,
+    /// `factor_norm - least_norm`.
+    pub norm_excess: Option<f64>,
+    /// `norm_excess / least_norm`.
+    pub norm_excess_relative: Option<f64>,
     /// Version of flatmin.
     pub version: String,
 }
@@ -69,10 +91,17 @@ pub struct Record {
 impl Record {
     /// The cell that this record belongs to; `None` when its columns contradict each other.
     pub fn cell(&self) -> Option<Cell> {
-        let sampling = match (self.model, self.p, self.entries, self.exponent) {
-            (Model::Sensing, None, None, None) => Sampling::Gaussian { measurements: self.m },
-            (Model::Completion, Some(p), None, None) => Sampling::Bernoulli { p },
-            (Model::Completion, None, Some(entries), Some(exponent)) => {
+        let measurements = self.m;
+        let entries = (self.p, self.entries, self.exponent);
+        let sampling = match (self.model, self.negative, entries) {
+            (Model::Sensing, None, (None, None, None)) => Sampling::Gaussian { measurements },
+            (Model::Bilinear, None, (None, None, None)) => Sampling::Bilinear { measurements },
+            (Model::Covariance, None, (None, None, None)) => Sampling::Covariance { measurements },
+            (Model::Quadnet, Some(negative), (None, None, None)) => {
+                Sampling::Quadnet { measurements, negative }
+            }
+            (Model::Completion, None, (Some(p), None, None)) => Sampling::Bernoulli { p },
+            (Model::Completion, None, (None, Some(entries), Some(exponent))) => {
                 Sampling::PowerLaw { entries, exponent }
             }
             _ => return None,
@@ -83,9 +112,16 @@ impl Record {
     /// A record of a cell before anything was solved: a failure without a status.
     pub fn blank(experiment: &str, cell: &Cell, trial: u32, objective: Objective) -> Record {
         let (m, p, entries, exponent) = match cell.sampling {
-            Sampling::Gaussian { measurements } => (measurements, None, None, None),
+            Sampling::Gaussian { measurements }
+            | Sampling::Bilinear { measurements }
+            | Sampling::Covariance { measurements }
+            | Sampling::Quadnet { measurements, .. } => (measurements, None, None, None),
             Sampling::Bernoulli { p } => (0, Some(p), None, None),
             Sampling::PowerLaw { entries, exponent } => (0, None, Some(entries), Some(exponent)),
+        };
+        let negative = match cell.sampling {
+            Sampling::Quadnet { negative, .. } => Some(negative),
+            _ => None,
         };
         Record {
             experiment: experiment.to_owned(),
@@ -113,6 +149,16 @@ impl Record {
             kappa: None,
             iterations: 0,
             tolerance: 0.0,
+            negative,
+            scaled_trace: None,
+            common_value: None,
+            factor_norm: None,
+            imbalance: None,
+            imbalance_frobenius: None,
+            imbalance_relative: None,
+            least_norm: None,
+            norm_excess: None,
+            norm_excess_relative: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -205,5 +251,24 @@ mod tests {
         assert_eq!(back, [full, blank]);
         assert_eq!(back[0].cell(), Some(cell));
         Ok(())
+    }
+
+    #[test]
+    fn every_kind_of_cell_is_named_by_its_record() {
+        let (measurements, p, exponent) = (7, Millionths(500_000), Millionths(3));
+        for sampling in [
+            Sampling::Gaussian { measurements },
+            Sampling::Bilinear { measurements },
+            Sampling::Covariance { measurements },
+            Sampling::Quadnet { measurements, negative: 1 },
+            Sampling::Bernoulli { p },
+            Sampling::PowerLaw { entries: 9, exponent },
+        ] {
+            let cell = Cell { rows: 5, cols: 5, rank: 2, sampling };
+            let mut record = Record::blank("x", &cell, 0, Objective::Flat);
+            assert_eq!(record.cell(), Some(cell));
+            record.negative = if record.negative.is_some() { None } else { Some(1) };
+            assert_eq!(record.cell(), None);
+        }
     }
 }

@@ -4,11 +4,12 @@
 //! lies beside it and changes from run to run.
 
 use crate::claims::{Claim, Verdict, level, signed, size};
-use crate::figure::escape;
+use crate::figure::{Figure, escape};
 use crate::record::{Record, SUCCESS};
+use crate::regularity::bounds_used;
 use crate::reproduce::Section;
 use crate::runner::Tally;
-use crate::spec::Cell;
+use crate::spec::{Cell, Model};
 use crate::summary::{Axis, Table};
 use flatmin::core::Objective;
 use flatmin::core::theory::statistical_dimension;
@@ -70,7 +71,8 @@ impl Report<'_> {
             }
             page.push_str("</table></div>\n");
         }
-        let all: Vec<&Record> = self.sections.iter().flat_map(Section::records).collect();
+        let solved = self.sections.iter().filter(|s| s.source.is_none());
+        let all: Vec<&Record> = solved.flat_map(Section::records).collect();
         let certified = all.iter().filter(|r| r.certified).count();
         page.push_str(&format!(
             "<p>{certified} of {} solves ended certified: a dual vector proves that the answer is \
@@ -132,14 +134,21 @@ fn class(verdict: Verdict) -> &'static str {
 fn write_section(page: &mut String, section: &Section) {
     let sweep = &section.sweep;
     let id = escape(&sweep.id);
-    page.push_str(&format!(
-        "<section id=\"{id}\">\n<h2>{}</h2>\n<p class=\"soft\">{} cells, {} draws each, {} solves. \
-         <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
-        escape(&sweep.title),
-        sweep.cells.len(),
-        sweep.trials,
-        sweep.solves(),
-    ));
+    page.push_str(&format!("<section id=\"{id}\">\n<h2>{}</h2>\n", escape(&sweep.title)));
+    page.push_str(&match &section.source {
+        None => format!(
+            "<p class=\"soft\">{} cells, {} draws each, {} solves. \
+             <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
+            sweep.cells.len(),
+            sweep.trials,
+            sweep.solves(),
+        ),
+        Some(source) => format!(
+            "<p class=\"soft\">Computed from the solves of <a href=\"#{0}\">{0}</a>. \
+             <a href=\"../records/{0}.csv\">Records</a>.</p>\n",
+            escape(source),
+        ),
+    });
     for claim in &section.claims {
         page.push_str(&format!(
             "<div class=\"claim {}\">\n<p><b>Claim.</b> {} <span class=\"soft\">({})</span></p>\n\
@@ -156,29 +165,55 @@ fn write_section(page: &mut String, section: &Section) {
             "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}\n</div>\n<figcaption>{} \
              <a href=\"../figures/{name}.svg\">SVG</a>.</figcaption>\n</figure>\n",
             figure.svg.trim(),
-            caption(section),
+            caption(section, figure),
             name = escape(&figure.name),
         ));
     }
-    let records = section.records();
-    let table = Table::new(records.iter().copied());
-    write_transitions(page, &table);
-    write_uneven(page, &table);
-    write_uncertified(page, &records);
+    let times = match &section.source {
+        None => {
+            let records = section.records();
+            let table = Table::new(records.iter().copied());
+            write_transitions(page, &table);
+            write_uneven(page, &table);
+            write_uncertified(page, &records);
+            format!("<p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n")
+        }
+        Some(_) => {
+            write_regularity(page, &section.records());
+            String::new()
+        }
+    };
     page.push_str(&format!(
-        "<h3>Again</h3>\n<p><code class=\"command\">{}</code></p>\n\
-         <p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n</section>\n",
+        "<h3>Again</h3>\n<p><code class=\"command\">{}</code></p>\n{times}</section>\n",
         escape(&section.command)
     ));
 }
 
-fn caption(section: &Section) -> &'static str {
+fn caption(section: &Section, figure: &Figure) -> &'static str {
+    if section.source.is_some() {
+        return if figure.name == section.sweep.id {
+            "Colour: median over the draws of a cell in which <i>D</i>₁ and <i>D</i>₂ are \
+             nonsingular. Left: how far ‖<i>L</i>‖² + ‖<i>R</i>‖² of the flat factors lies above \
+             its minimum over all factors that fit, twice the value of NUC, relative to it. Right: the \
+             nuclear norm of <i>L</i>ᵀ<i>L</i> − <i>R</i>ᵀ<i>R</i>, relative to \
+             ‖<i>L</i>‖² + ‖<i>R</i>‖²."
+        } else {
+            "The ratio κ of the extreme eigenvalues of <i>D</i>₁ and <i>D</i>₂ together: medians \
+             over draws, and what theory expects. At κ = 1 flat and norm-minimal factors are the same."
+        };
+    }
     match section.sweep.cells.first().map(|cell| cell.sampling) {
         Some(crate::spec::Sampling::PowerLaw { .. }) => {
             "Row and column <i>k</i> (in random order) have weight <i>k</i> to the power \
              −exponent; an entry is seen with probability proportional to the product of its two \
              weights, capped at 1, with the expected number of entries held fixed. \
              Bars: 95% Wilson intervals (left), quartiles over draws (right)."
+        }
+        Some(crate::spec::Sampling::Covariance { .. }) => {
+            "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
+             passes one half (isotonic fit). Dotted: degrees of freedom, below which no method can \
+             recover. FLAT asks for a fit only: where several matrices fit, which of them is \
+             returned is the solver's choice, and may be the planted one."
         }
         _ => {
             "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
@@ -214,7 +249,7 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
     let lines = lines.iter().filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
     let (mut open, mut theory_too) = (false, false);
     for &line in lines {
-        let gaussian = line.axis == Axis::Measurements;
+        let gaussian = line.model == Model::Sensing;
         if !open {
             let mut names =
                 vec!["size, rank", "FLAT 50%", "NUC 50%", "FLAT − NUC", "NUC 10%–90% distance"];
@@ -294,6 +329,50 @@ fn write_uneven(page: &mut String, table: &Table<'_>) {
     }
 }
 
+/// Norm and imbalance of the flat factors that were recovered, by size.
+fn write_regularity(page: &mut String, records: &[&Record]) {
+    let table = Table::new(records.iter().copied());
+    let names = [
+        "size, rank",
+        "draws",
+        "excess: median",
+        "largest",
+        "imbalance: median",
+        "largest",
+        "of the bound on the norm",
+        "of the bound on the imbalance",
+    ];
+    head(page, "Regularity of the flat factors that were recovered", &names);
+    for line in table.lines() {
+        let flat = table.groups(line, Objective::Flat).iter().flat_map(|group| &group.records);
+        let used: Vec<(&Record, [f64; 2])> = flat
+            .filter(|r| r.success)
+            .filter_map(|r| bounds_used(r).map(|used| (*r, used)))
+            .collect();
+        let sorted = |of: fn(&Record) -> Option<f64>| {
+            let mut values: Vec<f64> = used.iter().filter_map(|(r, _)| of(r)).collect();
+            values.sort_by(f64::total_cmp);
+            values
+        };
+        let small = |value: Option<&f64>| value.map_or("–".to_owned(), |v| format!("{v:.1e}"));
+        let mut cells = vec![format!("{}, {}", size(line), line.rank), used.len().to_string()];
+        for values in [sorted(|r| r.norm_excess_relative), sorted(|r| r.imbalance_relative)] {
+            cells.push(small(values.get(values.len() / 2)));
+            cells.push(small(values.last()));
+        }
+        for which in 0..2 {
+            let most = used.iter().map(|(_, used)| used[which]).fold(0.0, f64::max);
+            cells.push(format!("{:.1}%", 100.0 * most));
+        }
+        row(page, &cells);
+    }
+    page.push_str(
+        "</table></div>\n<p class=\"soft\">Draws of all numbers of measurements together. The last \
+         two columns: the most that any of them uses of the excess κ² − 1, and of the imbalance \
+         (κ² − 1) / (κ² + 1), that its own κ allows.</p>\n",
+    );
+}
+
 /// The solves without a certificate, one by one.
 fn write_uncertified(page: &mut String, records: &[&Record]) {
     let open: Vec<&&Record> = records.iter().filter(|r| !r.certified).collect();
@@ -336,14 +415,15 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
 
 /// The text of `timings.js`: what the page says about time.
 pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: f64) -> String {
-    let total: f64 = sections.iter().flat_map(|s| &s.rows).map(|row| row.seconds).sum();
+    let solved = sections.iter().filter(|s| s.source.is_none());
+    let total: f64 = solved.flat_map(|s| &s.rows).map(|row| row.seconds).sum();
     let mut script = format!(
         "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s), \
          solved {} draws and found {} in the journal; all solves together took {total:.0} s, one \
          thread each.\",\n  experiments: {{\n",
         tally.computed, tally.resumed
     );
-    for section in sections {
+    for section in sections.iter().filter(|s| s.source.is_none()) {
         let times = |o: Objective| {
             let mut times: Vec<f64> = section
                 .rows

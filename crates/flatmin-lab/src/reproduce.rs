@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::args::{DEFAULT_SEED, Options};
 use crate::claims::{Claim, claims};
-use crate::experiment::{EXPERIMENTS, select};
+use crate::experiment::{EXPERIMENTS, Experiment, select};
 use crate::figure::{Figure, figures};
 use crate::progress::Progress;
 use crate::record::{Record, Timed, timings_csv, to_csv};
@@ -19,7 +19,9 @@ use std::time::Instant;
 pub struct Section {
     /// The sweep.
     pub sweep: Sweep,
-    /// Its records in grid order, with times.
+    /// The sweep that its records were made by, when it has no solves of its own.
+    pub source: Option<String>,
+    /// Its records in grid order, with times; those of its source, when it has one.
     pub rows: Vec<Timed>,
     /// The claims it is about.
     pub claims: Vec<Claim>,
@@ -65,13 +67,18 @@ pub fn reproduce(
     let (sweeps, all, scale) = match &options.spec {
         Some(path) => {
             let sweep = spec_file::read(path)?;
-            (vec![sweep.clone()], vec![sweep.clone()], sweep.id)
+            (vec![sweep.clone()], vec![(sweep.clone(), None)], sweep.id)
         }
         None => {
-            let wanted = select(&options.experiments)?;
-            let sweeps = wanted.iter().map(|e| e.sweep(options.scale)).collect();
-            let all = EXPERIMENTS.iter().map(|e| e.sweep(options.scale)).collect();
-            (sweeps, all, options.scale.to_string())
+            let mut sweeps: Vec<Sweep> = Vec::new();
+            for experiment in select(&options.experiments)? {
+                let sweep = experiment.origin().sweep(options.scale);
+                if !sweeps.contains(&sweep) {
+                    sweeps.push(sweep);
+                }
+            }
+            let section = |e: &Experiment| (e.sweep(options.scale), e.source);
+            (sweeps, EXPERIMENTS.iter().map(section).collect(), options.scale.to_string())
         }
     };
     let settings = Settings {
@@ -83,25 +90,34 @@ pub fn reproduce(
     let dir = OutDir::open(&settings, &sweeps, options.fresh)?;
     let tally = run(&dir, &settings, &sweeps, trial, progress)?;
 
-    let mut sections = Vec::new();
-    for sweep in all {
-        let Some(rows) = dir.rows(&sweep)? else {
+    let mut sections: Vec<Section> = Vec::new();
+    for (sweep, source) in all {
+        let rows = match source {
+            None => dir.rows(&sweep)?,
+            // Read already: a source stands before its views.
+            Some(id) => sections.iter().find(|s| s.sweep.id == id).map(|s| s.rows.clone()),
+        };
+        let Some(rows) = rows else {
             continue;
         };
         let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
         let (claims, figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
         let command = command(options, &sweep.id);
-        sections.push(Section { sweep, rows, claims, figures, command });
+        let source = source.map(str::to_owned);
+        sections.push(Section { sweep, source, rows, claims, figures, command });
     }
     for section in &sections {
-        let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
-        write_atomically(&path, &to_csv(section.records())?)?;
+        if section.source.is_none() {
+            let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
+            write_atomically(&path, &to_csv(section.records())?)?;
+        }
         for figure in &section.figures {
             let path = dir.path().join("figures").join(format!("{}.svg", figure.name));
             write_atomically(&path, figure.svg.as_bytes())?;
         }
     }
-    let timings = timings_csv(sections.iter().flat_map(|s| &s.rows))?;
+    let solved = sections.iter().filter(|s| s.source.is_none());
+    let timings = timings_csv(solved.flat_map(|s| &s.rows))?;
     write_atomically(&dir.path().join("timings.csv"), &timings)?;
     let seconds = clock.elapsed().as_secs_f64();
     let report = Report { sections: &sections, scale: &settings.scale, seed: settings.seed };

@@ -1,6 +1,7 @@
 //! What is measured: cells, sweeps over cells, and the two scales.
 
 use flatmin::core::Objective;
+use flatmin::core::theory::degrees_of_freedom;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
@@ -48,20 +49,53 @@ impl<'de> Deserialize<'de> for Millionths {
 }
 
 /// The measurement model of a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
     /// Full Gaussian measurement matrices.
     Sensing,
+    /// Gaussian measurement matrices of rank one, `a_i b_i^T`.
+    Bilinear,
     /// Sampled entries.
     Completion,
+    /// Quadratic measurements `x_i^T X x_i` of a positive semidefinite matrix.
+    Covariance,
+    /// Outputs `x_i^T X x_i` of a network with quadratic activations: a symmetric matrix.
+    Quadnet,
+}
+
+impl Model {
+    /// Whether the unknown matrix is symmetric.
+    pub fn is_symmetric(self) -> bool {
+        matches!(self, Model::Covariance | Model::Quadnet)
+    }
+
+    /// Dimension of the matrices of this shape and rank: `r (d1 + d2 - r)`, and
+    /// `r d - r (r - 1) / 2` where they are symmetric. No method recovers from fewer measurements.
+    ///
+    /// ```
+    /// use flatmin_lab::spec::Model;
+    /// assert_eq!(Model::Bilinear.degrees_of_freedom(40, 40, 2), 156);
+    /// assert_eq!(Model::Quadnet.degrees_of_freedom(40, 40, 3), 117);
+    /// ```
+    pub fn degrees_of_freedom(self, rows: usize, cols: usize, rank: usize) -> usize {
+        if self.is_symmetric() {
+            let rank = rank.min(rows);
+            rank * rows - rank * rank.saturating_sub(1) / 2
+        } else {
+            degrees_of_freedom(rows, cols, rank)
+        }
+    }
 }
 
 impl fmt::Display for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Model::Sensing => "sensing",
+            Model::Bilinear => "bilinear",
             Model::Completion => "completion",
+            Model::Covariance => "covariance",
+            Model::Quadnet => "quadnet",
         })
     }
 }
@@ -73,6 +107,24 @@ pub enum Sampling {
     Gaussian {
         /// `m`.
         measurements: usize,
+    },
+    /// This many measurements `a^T M b` with standard normal vectors.
+    Bilinear {
+        /// `m`.
+        measurements: usize,
+    },
+    /// This many measurements `x^T M x` of a positive semidefinite matrix, with standard normal
+    /// vectors.
+    Covariance {
+        /// `m`.
+        measurements: usize,
+    },
+    /// This many measurements `x^T M x` of a symmetric matrix, with standard normal vectors.
+    Quadnet {
+        /// `m`.
+        measurements: usize,
+        /// How many of the `rank` eigenvalues of the planted matrix are negative.
+        negative: usize,
     },
     /// Each entry independently with the same probability.
     Bernoulli {
@@ -106,6 +158,9 @@ impl Cell {
     pub fn model(&self) -> Model {
         match self.sampling {
             Sampling::Gaussian { .. } => Model::Sensing,
+            Sampling::Bilinear { .. } => Model::Bilinear,
+            Sampling::Covariance { .. } => Model::Covariance,
+            Sampling::Quadnet { .. } => Model::Quadnet,
             Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } => Model::Completion,
         }
     }
@@ -115,6 +170,11 @@ impl Cell {
     pub fn key(&self) -> (&'static str, u64) {
         let (family, a, b) = match self.sampling {
             Sampling::Gaussian { measurements } => ("sensing", measurements as u64, 0),
+            Sampling::Bilinear { measurements } => ("bilinear", measurements as u64, 0),
+            Sampling::Covariance { measurements } => ("covariance", measurements as u64, 0),
+            Sampling::Quadnet { measurements, negative } => {
+                ("quadnet", measurements as u64, negative as u64)
+            }
             Sampling::Bernoulli { p } => ("completion", u64::from(p.0), 0),
             Sampling::PowerLaw { entries, exponent } => {
                 ("completion, power law", entries as u64, u64::from(exponent.0))
@@ -124,17 +184,14 @@ impl Cell {
         (family, words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb))
     }
 
-    /// Degrees of freedom of a matrix of this shape and rank: no method recovers from fewer
-    /// measurements.
-    pub fn degrees_of_freedom(&self) -> usize {
-        self.rank * (self.rows + self.cols).saturating_sub(self.rank)
-    }
-
     /// The sampling parameter along which a phase transition is looked for: `m`, `p` or the
     /// exponent.
     pub fn level(&self) -> f64 {
         match self.sampling {
-            Sampling::Gaussian { measurements } => measurements as f64,
+            Sampling::Gaussian { measurements }
+            | Sampling::Bilinear { measurements }
+            | Sampling::Covariance { measurements }
+            | Sampling::Quadnet { measurements, .. } => measurements as f64,
             Sampling::Bernoulli { p } => p.value(),
             Sampling::PowerLaw { exponent, .. } => exponent.value(),
         }
@@ -154,7 +211,12 @@ impl fmt::Display for Cell {
         let Cell { rows, cols, rank, sampling } = self;
         write!(f, "{} {rows}x{cols} rank {rank}, ", self.model())?;
         match sampling {
-            Sampling::Gaussian { measurements } => write!(f, "m = {measurements}"),
+            Sampling::Gaussian { measurements }
+            | Sampling::Bilinear { measurements }
+            | Sampling::Covariance { measurements } => write!(f, "m = {measurements}"),
+            Sampling::Quadnet { measurements, negative } => {
+                write!(f, "{negative} of it negative, m = {measurements}")
+            }
             Sampling::Bernoulli { p } => write!(f, "p = {p}"),
             Sampling::PowerLaw { entries, exponent } => {
                 write!(f, "{entries} entries, exponent {exponent}")
@@ -258,6 +320,10 @@ mod tests {
                 for n in 0..30 {
                     for sampling in [
                         Sampling::Gaussian { measurements: n },
+                        Sampling::Bilinear { measurements: n },
+                        Sampling::Covariance { measurements: n },
+                        Sampling::Quadnet { measurements: n, negative: 0 },
+                        Sampling::Quadnet { measurements: n, negative: 1 },
                         Sampling::Bernoulli { p: Millionths(n as u32) },
                         Sampling::PowerLaw { entries: 7, exponent: Millionths(n as u32) },
                     ] {
@@ -273,5 +339,7 @@ mod tests {
         let sampling = Sampling::Gaussian { measurements: 40 };
         let cell = Cell { rows: 10, cols: 10, rank: 2, sampling };
         assert_eq!(cell.key(), ("sensing", 8_498_962_116_467_794_610));
+        let sampling = Sampling::Bilinear { measurements: 40 };
+        assert_eq!(Cell { sampling, ..cell }.key(), ("bilinear", 8_498_962_116_467_794_610));
     }
 }

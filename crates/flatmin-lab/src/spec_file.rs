@@ -2,17 +2,19 @@
 //!
 //! ```toml
 //! name = "wide"                             # of its files; the default is the file's own name
-//! model = "sensing"                         # or "completion"
+//! model = "sensing"                         # or bilinear, completion, covariance, quadnet
 //! objectives = ["flat", "nuclear"]          # the default
 //! d = [20, 40]                              # or d1 = [20, 20] and d2 = [30, 60], paired
 //! rank = 2                                  # a number, a list, or a range, as everywhere below
-//! m = { from = 40, to = 400, step = 40 }    # sensing
+//! m = { from = 40, to = 400, step = 40 }    # all models but completion
 //! trials = 10
 //! tolerance = 1e-8                          # the default
 //! ```
 //!
 //! Completion takes `p` instead of `m`, or `entries` (expected number) and `exponent` for power-law
-//! sampling.
+//! sampling. Covariance (positive semidefinite matrices; of rank 1: phase retrieval) and quadnet
+//! (symmetric matrices, `negative` of their `rank` eigenvalues negative, 1 by default) have square
+//! matrices.
 
 use crate::Error;
 use crate::spec::{Cell, Millionths, Model, Sampling, Sweep, objective_name};
@@ -38,6 +40,7 @@ struct File {
     p: Option<Values>,
     entries: Option<Values>,
     exponent: Option<Values>,
+    negative: Option<usize>,
     trials: u32,
     tolerance: Option<f64>,
 }
@@ -173,12 +176,21 @@ impl Reader<'_> {
     }
 
     fn samplings(&self, file: &File) -> Result<Vec<Sampling>, Error> {
+        let negative = match (file.model, file.negative) {
+            (Model::Quadnet, given) => given.unwrap_or(1),
+            (_, None) => 0,
+            (_, Some(n)) => return Err(self.error("negative", "is for quadnet only", n)),
+        };
         match (file.model, &file.m, &file.p, &file.entries, &file.exponent) {
-            (Model::Sensing, Some(m), None, None, None) => Ok(self
-                .counts("m", m)?
-                .into_iter()
-                .map(|measurements| Sampling::Gaussian { measurements })
-                .collect()),
+            (model, Some(m), None, None, None) if model != Model::Completion => {
+                let sampling = |measurements| match model {
+                    Model::Bilinear => Sampling::Bilinear { measurements },
+                    Model::Covariance => Sampling::Covariance { measurements },
+                    Model::Quadnet => Sampling::Quadnet { measurements, negative },
+                    Model::Sensing | Model::Completion => Sampling::Gaussian { measurements },
+                };
+                Ok(self.counts("m", m)?.into_iter().map(sampling).collect())
+            }
             (Model::Completion, None, Some(p), None, None) => Ok(self
                 .millionths("p", "must lie between 0 and 1", 1.0, p)?
                 .into_iter()
@@ -192,20 +204,34 @@ impl Reader<'_> {
                 });
                 Ok(pairs.collect())
             }
-            (Model::Sensing, ..) => {
-                let rule = "is needed for sensing, without p, entries and exponent";
-                Err(self.error("m", rule, "another choice"))
-            }
             (Model::Completion, ..) => {
                 let rule = "is needed for completion, or entries with exponent, without m";
                 Err(self.error("p", rule, "another choice"))
+            }
+            _ => {
+                let rule = "is needed for this model, without p, entries and exponent";
+                Err(self.error("m", rule, "another choice"))
             }
         }
     }
 
     fn cell(&self, cell: Cell) -> Result<Cell, Error> {
         let all = cell.rows as f64 * cell.cols as f64;
+        let thin = cell.rows as f64 + cell.cols as f64;
+        if cell.model().is_symmetric() && cell.rows != cell.cols {
+            return Err(self.error("d1 and d2", "must be equal for a symmetric matrix", cell));
+        }
         match cell.sampling {
+            Sampling::Quadnet { negative, .. } if negative > cell.rank => {
+                Err(self.error("negative", "must be at most the rank", cell))
+            }
+            Sampling::Bilinear { measurements }
+            | Sampling::Covariance { measurements }
+            | Sampling::Quadnet { measurements, .. }
+                if thin * measurements as f64 > MOST_NUMBERS =>
+            {
+                Err(self.error("m", "times d1 + d2 must be at most 2^28 numbers", cell))
+            }
             Sampling::Gaussian { measurements } if all * measurements as f64 > MOST_NUMBERS => {
                 Err(self.error("m", "times d1 d2 must be at most 2^28 numbers", cell))
             }
@@ -283,9 +309,34 @@ mod tests {
             "model = 'completion'\nd = { from = 10, to = 100, step = 10 }\nrank = 2\n\
              p = { from = 0.05, to = 0.95, step = 0.05 }\ntrials = 10",
         )?;
-        let paper = EXPERIMENTS[1].sweep(Scale::Paper);
+        let paper = paper("fig3-completion");
         assert_eq!((sweep.cells, sweep.trials), (paper.cells, paper.trials));
         assert_eq!(sweep.id, "my-sweep");
+        Ok(())
+    }
+
+    fn paper(id: &str) -> Sweep {
+        EXPERIMENTS.iter().find(|e| e.id == id).unwrap().sweep(Scale::Paper)
+    }
+
+    #[test]
+    fn the_models_with_rank_one_measurements_have_the_papers_cells_too() -> Result<(), String> {
+        for (text, id) in [
+            (
+                "model = 'bilinear'\nrank = 2\nm = { from = 40, to = 800, step = 40 }",
+                "fig3-bilinear",
+            ),
+            ("model = 'quadnet'\nrank = 3\nm = { from = 40, to = 600, step = 40 }", "fig3-quadnet"),
+            (
+                "model = 'covariance'\nrank = 2\nm = { from = 20, to = 400, step = 20 }",
+                "covariance",
+            ),
+            ("model = 'covariance'\nrank = 1\nm = { from = 20, to = 300, step = 20 }", "phase"),
+        ] {
+            let grid = "\nd = { from = 10, to = 70, step = 10 }\ntrials = 10";
+            let sweep = parse_text(&format!("{text}{grid}"))?;
+            assert_eq!(sweep.cells, paper(id).cells, "{id}");
+        }
         Ok(())
     }
 
@@ -312,7 +363,14 @@ mod tests {
             (base.replace("[40]", "[]"), "m must hold at least one value"),
             (base.replace("[40]", "{ from = 1, to = 9, step = 0 }"), "steps of 0"),
             (base.replace("[40]", "[40, 40]"), "m = 40 twice"),
-            (base.replace("m = [40]", "p = [0.5]"), "m is needed for sensing"),
+            (base.replace("m = [40]", "p = [0.5]"), "m is needed for this model"),
+            (format!("{base}negative = 1"), "negative is for quadnet only"),
+            (base.replace("'sensing'", "'quadnet'\nnegative = 3"), "at most the rank"),
+            (
+                base.replace("'sensing'", "'quadnet'").replace("d = [10]", "d1 = 9\nd2 = 10"),
+                "equal for a symmetric matrix",
+            ),
+            (base.replace("'sensing'", "'bilinear'").replace("[40]", "100000000"), "2^28"),
             (base.replace("rank = 2", "rank = 11"), "11 for a 10 x 10"),
             (base.replace("rank = 2\n", ""), "rank"),
             (base.replace("trials = 2", "trials = 0"), "trials must be at least 1"),

@@ -1,7 +1,7 @@
 //! Counts over records: what figures, claims and the report are made of.
 
 use crate::record::Record;
-use crate::spec::Sampling;
+use crate::spec::{Cell, Model, Sampling};
 use crate::transition::{Point, Transition, transition};
 use flatmin::core::Objective;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// Which parameter moves along a line of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Axis {
-    /// Number of Gaussian measurements.
+    /// Number of measurements.
     Measurements,
     /// Probability of an entry.
     Probability,
@@ -23,6 +23,8 @@ pub enum Axis {
 /// A line of cells: all but one parameter fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Line {
+    /// The measurement model.
+    pub model: Model,
     /// The parameter that moves.
     pub axis: Axis,
     /// Rank of the planted matrix.
@@ -31,6 +33,18 @@ pub struct Line {
     pub rows: usize,
     /// Its columns.
     pub cols: usize,
+}
+
+impl Line {
+    /// The line of a cell.
+    pub fn of(cell: &Cell) -> Line {
+        let axis = match cell.sampling {
+            Sampling::Bernoulli { .. } => Axis::Probability,
+            Sampling::PowerLaw { entries, .. } => Axis::Exponent { entries },
+            _ => Axis::Measurements,
+        };
+        Line { model: cell.model(), axis, rank: cell.rank, rows: cell.rows, cols: cell.cols }
+    }
 }
 
 /// The records of one cell and one objective.
@@ -76,12 +90,7 @@ impl<'a> Table<'a> {
         let mut groups: BTreeMap<(Line, bool), BTreeMap<u64, Group<'a>>> = BTreeMap::new();
         for record in records {
             let Some(cell) = record.cell() else { continue };
-            let axis = match cell.sampling {
-                Sampling::Gaussian { .. } => Axis::Measurements,
-                Sampling::Bernoulli { .. } => Axis::Probability,
-                Sampling::PowerLaw { entries, .. } => Axis::Exponent { entries },
-            };
-            let line = Line { axis, rank: cell.rank, rows: cell.rows, cols: cell.cols };
+            let line = Line::of(&cell);
             let level = cell.level();
             groups
                 .entry((line, record.objective == Objective::Nuclear))

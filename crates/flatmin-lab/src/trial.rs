@@ -1,20 +1,32 @@
 //! One trial: draw a planted problem, solve it with each objective, compare with the truth.
 
 use crate::record::{Record, SUCCESS, Timed};
+use crate::regularity::Regularity;
 use crate::runner::Draw;
 use crate::spec::Sampling;
 use flatmin::core::rng::{Role, Stream};
-use flatmin::core::{Error, Mat, Objective, Program, Recovery};
-use flatmin::{completion, sensing};
+use flatmin::core::{
+    Domain, Error, LinearMap, Mat, Measured, Objective, Program, Recovery, Rescaling,
+};
+use flatmin::{bilinear, completion, covariance, quadnet, sensing};
 use std::time::Instant;
 
 /// Status of a draw in which no entry was sampled: a failure to recover, not an error.
 pub const NOTHING_SAMPLED: &str = "nothing sampled";
 
-/// A drawn problem of either model.
-enum Planted {
-    Sensing(sensing::Planted),
-    Completion(completion::Planted),
+/// A drawn problem.
+struct Planted {
+    problem: Problem,
+    truth: Mat<f64>,
+}
+
+/// The problem of a model.
+enum Problem {
+    Sensing(sensing::Sensing),
+    Bilinear(bilinear::Bilinear),
+    Completion(completion::Completion),
+    Covariance(covariance::Covariance),
+    Quadnet(quadnet::QuadNet),
 }
 
 impl Planted {
@@ -23,90 +35,120 @@ impl Planted {
         let stream = |role| Stream::new(draw.seed, family, key, u64::from(draw.trial), role);
         let (mut truth, mut data) = (stream(Role::Truth), stream(Role::Measurements));
         let (rows, cols, rank) = (draw.cell.rows, draw.cell.cols, draw.cell.rank);
-        match draw.cell.sampling {
+        let (t, d) = (&mut truth, &mut data);
+        let (problem, truth) = match draw.cell.sampling {
             Sampling::Gaussian { measurements } => {
-                sensing::Planted::gaussian(rows, cols, rank, measurements, &mut truth, &mut data)
-                    .map(Planted::Sensing)
+                let planted = sensing::Planted::gaussian(rows, cols, rank, measurements, t, d)?;
+                (Problem::Sensing(planted.problem), planted.truth)
+            }
+            Sampling::Bilinear { measurements } => {
+                let planted = bilinear::Planted::gaussian(rows, cols, rank, measurements, t, d)?;
+                (Problem::Bilinear(planted.problem), planted.truth)
+            }
+            Sampling::Covariance { measurements } => {
+                let planted = covariance::Planted::gaussian(rows, rank, measurements, t, d)?;
+                (Problem::Covariance(planted.problem), planted.truth)
+            }
+            Sampling::Quadnet { measurements, negative } => {
+                let positive = rank.saturating_sub(negative);
+                let planted =
+                    quadnet::Planted::gaussian(rows, positive, negative, measurements, t, d)?;
+                (Problem::Quadnet(planted.problem), planted.truth)
             }
             Sampling::Bernoulli { p } => {
-                completion::Planted::bernoulli(rows, cols, rank, p.value(), &mut truth, &mut data)
-                    .map(Planted::Completion)
+                let planted = completion::Planted::bernoulli(rows, cols, rank, p.value(), t, d)?;
+                (Problem::Completion(planted.problem), planted.truth)
             }
-            Sampling::PowerLaw { entries, exponent } => completion::Planted::power_law(
-                rows,
-                cols,
-                rank,
-                entries as f64,
-                exponent.value(),
-                &mut truth,
-                &mut data,
-            )
-            .map(Planted::Completion),
-        }
+            Sampling::PowerLaw { entries, exponent } => {
+                let (entries, exponent) = (entries as f64, exponent.value());
+                let planted =
+                    completion::Planted::power_law(rows, cols, rank, entries, exponent, t, d)?;
+                (Problem::Completion(planted.problem), planted.truth)
+            }
+        };
+        Ok(Planted { problem, truth })
     }
 
-    fn truth(&self) -> &Mat<f64> {
-        match self {
-            Planted::Sensing(planted) => &planted.truth,
-            Planted::Completion(planted) => &planted.truth,
+    fn posed(&self) -> Posed<'_> {
+        match &self.problem {
+            Problem::Sensing(problem) => Posed::from(&**problem),
+            Problem::Bilinear(problem) => Posed::from(&**problem),
+            Problem::Completion(problem) => Posed::from(&**problem),
+            Problem::Covariance(problem) => Posed::from(&**problem),
+            Problem::Quadnet(problem) => Posed::from(&**problem),
         }
     }
+}
 
-    fn measurements(&self) -> usize {
-        match self {
-            Planted::Sensing(planted) => planted.problem.targets().len(),
-            Planted::Completion(planted) => planted.problem.targets().len(),
-        }
+/// A problem of any model.
+#[derive(Clone, Copy)]
+struct Posed<'a> {
+    map: &'a dyn LinearMap,
+    targets: &'a [f64],
+    domain: Domain,
+}
+
+impl<'a, M: LinearMap> From<&'a Measured<M>> for Posed<'a> {
+    fn from(problem: &'a Measured<M>) -> Posed<'a> {
+        Posed { map: problem.map(), targets: problem.targets(), domain: problem.domain() }
+    }
+}
+
+impl<'a> Posed<'a> {
+    fn program(self, objective: Objective) -> Program<'a> {
+        Program::new(self.map, self.targets, objective).over(self.domain)
     }
 
-    fn kappa(&self) -> Result<f64, Error> {
-        match self {
-            Planted::Sensing(planted) => planted.problem.rescaling()?.kappa(),
-            Planted::Completion(planted) => planted.problem.rescaling()?.kappa(),
-        }
+    fn kappa(self) -> Result<f64, Error> {
+        Rescaling::new(self.map)?.kappa()
     }
 
-    fn program(&self, objective: Objective) -> Program<'_> {
-        match (self, objective) {
-            (Planted::Sensing(planted), Objective::Flat) => planted.problem.flat(),
-            (Planted::Sensing(planted), Objective::Nuclear) => planted.problem.nuclear(),
-            (Planted::Completion(planted), Objective::Flat) => planted.problem.flat(),
-            (Planted::Completion(planted), Objective::Nuclear) => planted.problem.nuclear(),
-        }
+    /// `sum_i |x_i|^2 y_i / (m d)` for measurements `x_i^T X x_i` over `X >= 0`.
+    ///
+    /// `|x_i|^2` is the norm of `x_i x_i^T`.
+    fn common_value(self) -> Option<f64> {
+        let dims = self.map.dims();
+        let unit = dims.measurements as f64 * dims.rows as f64;
+        let norms = self.map.norms();
+        let sum: f64 = norms.iter().zip(self.targets).map(|(norm, y)| norm * y).sum();
+        (self.domain == Domain::Semidefinite).then_some(sum / unit)
     }
 }
 
 /// Runs one draw; whatever happens is in the records.
 pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
     let planted = Planted::draw(draw);
-    let kappa = planted.as_ref().ok().and_then(|p| p.kappa().ok());
-    draw.sweep
-        .objectives
-        .iter()
-        .map(|&objective| {
-            let mut record = Record::blank(&draw.sweep.id, &draw.cell, draw.trial, objective);
-            record.seed = draw.seed;
-            record.tolerance = draw.sweep.tolerance;
-            record.kappa = kappa;
-            let mut seconds = 0.0;
-            match &planted {
-                Ok(planted) => {
-                    record.m = planted.measurements();
-                    let program = planted.program(objective).tolerance(draw.sweep.tolerance);
-                    let clock = Instant::now();
-                    let answer = program.solve();
-                    seconds = clock.elapsed().as_secs_f64();
-                    match answer {
-                        Ok(answer) => fill(&mut record, &answer, planted.truth()),
-                        Err(e) => record.status = failure(&e),
-                    }
+    let posed = planted.as_ref().ok().map(Planted::posed);
+    let kappa = posed.and_then(|p| p.kappa().ok());
+    let common_value = posed.and_then(Posed::common_value);
+    let solve = |&objective: &Objective| {
+        let mut record = Record::blank(&draw.sweep.id, &draw.cell, draw.trial, objective);
+        record.seed = draw.seed;
+        record.tolerance = draw.sweep.tolerance;
+        record.kappa = kappa;
+        record.common_value = common_value;
+        let mut seconds = 0.0;
+        match &planted {
+            Ok(planted) => {
+                let posed = planted.posed();
+                record.m = posed.targets.len();
+                let program = posed.program(objective).tolerance(draw.sweep.tolerance);
+                let clock = Instant::now();
+                let answer = program.solve();
+                seconds = clock.elapsed().as_secs_f64();
+                match answer {
+                    Ok(answer) => fill(&mut record, &answer, &planted.truth),
+                    Err(e) => record.status = failure(&e),
                 }
-                Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
-                Err(e) => record.status = failure(e),
             }
-            Timed { record, seconds }
-        })
-        .collect()
+            Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
+            Err(e) => record.status = failure(e),
+        }
+        Timed { record, seconds }
+    };
+    let mut rows: Vec<Timed> = draw.sweep.objectives.iter().map(solve).collect();
+    compare(&mut rows);
+    rows
 }
 
 /// An error as a status; a record is one line.
@@ -127,4 +169,98 @@ fn fill(record: &mut Record, answer: &Recovery, truth: &Mat<f64>) {
     record.error = Some(error);
     record.success = error < SUCCESS;
     record.iterations = answer.iterations;
+    record.scaled_trace = Some(answer.scaled_trace);
+    if answer.domain != Domain::General {
+        return;
+    }
+    let (l, r) = answer.factors();
+    if let Ok(found) = Regularity::of(l, r) {
+        record.factor_norm = Some(found.factor_norm);
+        record.imbalance = Some(found.imbalance);
+        record.imbalance_frobenius = Some(found.imbalance_frobenius);
+        record.imbalance_relative =
+            (found.factor_norm > 0.0).then_some(found.imbalance / found.factor_norm);
+    }
+}
+
+/// Sets the norm of FLAT's factors beside the least that NUC found on the same draw.
+fn compare(rows: &mut [Timed]) {
+    let nuclear = rows.iter().find(|row| row.record.objective == Objective::Nuclear);
+    let Some(least) = nuclear.and_then(|row| row.record.value).map(|value| 2.0 * value) else {
+        return;
+    };
+    for Timed { record, .. } in rows {
+        let Some(norm) = record.factor_norm.filter(|_| record.objective == Objective::Flat) else {
+            continue;
+        };
+        record.least_norm = Some(least);
+        record.norm_excess = Some(norm - least);
+        record.norm_excess_relative = (least > 0.0).then_some((norm - least) / least);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Cell, Sweep};
+
+    /// The records of one draw of a cell.
+    fn records(sampling: Sampling, rank: usize) -> Vec<Record> {
+        let cell = Cell { rows: 12, cols: 12, rank, sampling };
+        let sweep = Sweep {
+            id: "x".to_owned(),
+            title: String::new(),
+            objectives: vec![Objective::Flat, Objective::Nuclear],
+            cells: vec![cell],
+            trials: 1,
+            tolerance: 1e-8,
+        };
+        let rows = run(&Draw { sweep: &sweep, cell, trial: 0, seed: 3 });
+        rows.into_iter().map(|row| row.record).collect()
+    }
+
+    #[test]
+    fn every_model_is_recovered_from_enough_measurements() {
+        for (sampling, rank) in [
+            (Sampling::Gaussian { measurements: 110 }, 2),
+            (Sampling::Bilinear { measurements: 120 }, 2),
+            (Sampling::Covariance { measurements: 70 }, 2),
+            (Sampling::Quadnet { measurements: 76, negative: 1 }, 3),
+        ] {
+            for record in records(sampling, rank) {
+                assert!(record.certified && record.success, "{record:?}");
+                assert_eq!(record.rank_found, Some(rank));
+                assert_eq!(record.kappa.map(f64::is_finite), Some(true));
+                let symmetric = record.model.is_symmetric();
+                assert_eq!(record.factor_norm.is_none(), symmetric);
+                let semidefinite = matches!(sampling, Sampling::Covariance { .. });
+                assert_eq!(record.common_value.is_some(), semidefinite);
+            }
+        }
+    }
+
+    #[test]
+    fn flat_factors_are_within_the_bounds_and_not_norm_minimal() {
+        let sampling = Sampling::Bilinear { measurements: 120 };
+        let [flat, nuclear] = records(sampling, 2).try_into().unwrap();
+        assert!(flat.norm_excess_relative > Some(1e-6) && flat.imbalance_relative > Some(1e-6));
+        assert!(flat.imbalance_frobenius <= flat.imbalance);
+        let used = crate::regularity::bounds_used(&flat).unwrap();
+        assert!(used.iter().all(|&u| u > 0.0 && u < 1.0), "{used:?}");
+        // Those of the nuclear norm are both, to rounding.
+        assert_eq!(nuclear.norm_excess, None);
+        assert!(nuclear.imbalance_relative < Some(1e-12));
+        let (norm, value) = (nuclear.factor_norm.unwrap(), nuclear.value.unwrap());
+        assert!((norm - 2.0 * value).abs() < 1e-10 * norm);
+    }
+
+    #[test]
+    fn semidefinite_matrices_that_fit_are_equally_flat() {
+        // Too few to single one out.
+        for record in records(Sampling::Covariance { measurements: 20 }, 2) {
+            let common = record.common_value.unwrap();
+            assert!((record.scaled_trace.unwrap() / 8.0 - common).abs() < 1e-7 * common);
+            assert!(!record.success && record.unique == Some(false), "{record:?}");
+        }
+    }
 }

@@ -57,7 +57,7 @@ fn bad_usage_and_bad_sweeps_exit_with_two() -> Outcome {
     fs::write(&spec, text)?;
     let spec = spec.to_string_lossy().into_owned();
     for (words, part) in [
-        (vec!["fig9"], "fig3-sensing, fig3-completion, nonuniform"),
+        (vec!["fig9"], "fig4-completion, nonuniform, and the groups fig3, fig4, semidefinite"),
         (vec!["--jobs", "none"], "--jobs must be"),
         (vec!["--spec", spec.as_str()], "unknown field `rnak`"),
     ] {
@@ -68,6 +68,10 @@ fn bad_usage_and_bad_sweeps_exit_with_two() -> Outcome {
     }
     let list = Command::new(env!("CARGO_BIN_EXE_flatmin-lab")).arg("--list").output()?;
     assert!(list.status.success());
-    assert!(String::from_utf8(list.stdout)?.contains("must show"));
+    let list = String::from_utf8(list.stdout)?;
+    for part in ["must show", "from the records of fig3-bilinear", "fig4 stands for fig4-sensing,"]
+    {
+        assert!(list.contains(part), "'{part}' is not in '{list}'");
+    }
     Ok(())
 }

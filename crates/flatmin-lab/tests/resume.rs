@@ -132,6 +132,67 @@ fn the_number_of_workers_is_not_seen() -> Outcome {
     Ok(())
 }
 
+/// The models with rank-one measurements, in general and in symmetric matrices.
+#[test]
+fn the_number_of_workers_is_not_seen_in_rank_one_measurements() -> Outcome {
+    let dir = scratch("rank-one")?;
+    let spec = dir.join("spec.toml");
+    for text in [
+        "name = 'small'\nmodel = 'bilinear'\nd1 = [6, 12]\nd2 = [8, 9]\nrank = 1\n\
+         m = [20, 70]\ntrials = 3\n",
+        "name = 'small'\nmodel = 'quadnet'\nd = [6, 9]\nrank = 2\nm = [12, 44]\ntrials = 3\n",
+    ] {
+        fs::write(&spec, text)?;
+        let mut seen = Vec::new();
+        for jobs in [1, 2] {
+            let mut options = options(&dir.join(format!("jobs{jobs}")), &spec, jobs);
+            options.fresh = true;
+            let finished = reproduce(&options, &trial::run, &Progress::silent())?;
+            assert_eq!(finished.tally.computed, 12);
+            let records = finished.sections[0].records();
+            assert!(records.iter().all(|r| r.certified), "{text}");
+            assert!(records.iter().any(|r| r.success) && records.iter().any(|r| !r.success));
+            seen.push(results(&dir.join(format!("jobs{jobs}")))?);
+        }
+        assert_eq!(seen[0], seen[1], "{text}");
+        // Cut within the last draw: the same draws again, to the bit.
+        let out = dir.join("jobs2");
+        let journal = out.join("journal/small.csv");
+        let bytes = fs::read(&journal)?;
+        fs::write(&journal, &bytes[..bytes.len() - 30])?;
+        let finished = reproduce(&options(&out, &spec, 2), &trial::run, &Progress::silent())?;
+        assert_eq!(finished.tally.computed, 1);
+        assert_eq!(results(&out)?, seen[0], "{text}");
+    }
+    Ok(())
+}
+
+/// Figure 4 is computed from the solves of Figure 3.
+#[test]
+fn a_view_has_no_solves_of_its_own() -> Outcome {
+    let dir = scratch("view")?;
+    let options = Options {
+        experiments: vec!["fig4-bilinear".to_owned(), "fig3-bilinear".to_owned()],
+        spec: None,
+        ..options(&dir, Path::new(""), 2)
+    };
+    let (finished, calls) = pretend(&options)?;
+    assert_eq!((finished.tally.computed, calls), (400, 400));
+    let ids: Vec<_> = finished.sections.iter().map(|s| s.sweep.id.as_str()).collect();
+    assert_eq!(ids, ["fig3-bilinear", "fig4-bilinear"]);
+    let [source, view] = &finished.sections[..] else { return Err("two sections".into()) };
+    assert_eq!(view.source.as_deref(), Some("fig3-bilinear"));
+    assert_eq!(view.rows, source.rows);
+    assert_eq!((view.claims.len(), view.figures.len()), (5, 2));
+    let files = results(&dir)?;
+    assert!(files.contains_key(Path::new("records/fig3-bilinear.csv")));
+    assert!(!files.contains_key(Path::new("records/fig4-bilinear.csv")));
+    assert!(files.contains_key(Path::new("figures/fig4-bilinear-kappa.svg")));
+    let timings = fs::read_to_string(dir.join("timings.csv"))?;
+    assert_eq!(timings.lines().count(), 1 + 800);
+    Ok(())
+}
+
 #[test]
 fn runs_that_differ_are_never_mixed() -> Outcome {
     let dir = scratch("mixed")?;

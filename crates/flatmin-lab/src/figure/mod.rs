@@ -3,8 +3,10 @@
 //! Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; the two
 //! objectives also differ in marker and line.
 
+mod kappa;
 mod panel;
 mod phase;
+mod regularity;
 mod uneven;
 
 use crate::Error;
@@ -32,7 +34,8 @@ pub struct Figure {
 }
 
 /// The figures of a sweep: a map of success frequencies for each axis and rank, and curves over the
-/// exponent for each line of power-law sampling.
+/// exponent for each line of power-law sampling; for the experiments of Figure 4 maps of the
+/// regularity of flat factors, and curves of `kappa`.
 ///
 /// # Errors
 /// When the drawing library fails.
@@ -42,12 +45,17 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
     for line in table.lines() {
         let joins = |family: &Vec<Line>| {
             !matches!(line.axis, Axis::Exponent { .. })
-                && family.first().is_some_and(|l| (l.axis, l.rank) == (line.axis, line.rank))
+                && family.first().is_some_and(|l| {
+                    (l.model, l.axis, l.rank) == (line.model, line.axis, line.rank)
+                })
         };
         match families.iter_mut().find(|family| joins(family)) {
             Some(family) => family.push(line),
             None => families.push(vec![line]),
         }
+    }
+    if experiment.starts_with("fig4-") {
+        return regular(experiment, &table, &families);
     }
     let several = families.len() > 1;
     let mut figures = Vec::new();
@@ -64,12 +72,30 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
             Axis::Probability => (format!("-p-rank{}", line.rank), phase::draw(&table, family)),
         };
         let name = if several { format!("{experiment}{suffix}") } else { experiment.to_owned() };
-        let (svg, alt) =
-            picture.map_err(|message| Error::Figure { figure: name.clone(), message })?;
-        let svg = described(&svg, &alt);
-        figures.push(Figure { name, alt, svg });
+        figures.push(finished(name, picture)?);
     }
     Ok(figures)
+}
+
+/// The figures of Figure 4, whose records are of one family of lines.
+fn regular(
+    experiment: &str,
+    table: &Table<'_>,
+    families: &[Vec<Line>],
+) -> Result<Vec<Figure>, Error> {
+    let Some(lines) = families.first() else {
+        return Ok(Vec::new());
+    };
+    Ok(vec![
+        finished(experiment.to_owned(), regularity::maps(table, lines))?,
+        finished(format!("{experiment}-kappa"), kappa::draw(table, lines))?,
+    ])
+}
+
+/// A figure from its picture and description.
+fn finished(name: String, picture: Result<(String, String), String>) -> Result<Figure, Error> {
+    let (svg, alt) = picture.map_err(|message| Error::Figure { figure: name.clone(), message })?;
+    Ok(Figure { svg: described(&svg, &alt), name, alt })
 }
 
 /// Names as on the figures.

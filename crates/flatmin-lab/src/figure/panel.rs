@@ -59,6 +59,14 @@ pub(super) fn upward(page: &Page<'_>, content: &str, at: (i32, i32)) -> Result<(
     put(page, &Text::new(content.to_owned(), at, style))
 }
 
+/// `10` with its exponent raised.
+pub(super) fn power_of_ten(exponent: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let digit = |c: char| c.to_digit(10).and_then(|d| DIGITS.get(d as usize).copied());
+    let raised = |c| digit(c).unwrap_or('⁻');
+    "10".chars().chain(exponent.to_string().chars().map(raised)).collect()
+}
+
 /// A rectangle of the page with linear axes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Panel {

@@ -3,9 +3,10 @@
 
 use super::panel::{Failed, Page, Panel, TEXT, page, put, text, upward};
 use super::{BLUE, INK, SKY, VERMILION, name};
+use crate::spec::Model;
 use crate::summary::{Axis, Line, Table};
 use flatmin::core::Objective;
-use flatmin::core::theory::{degrees_of_freedom, statistical_dimension};
+use flatmin::core::theory::statistical_dimension;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -57,24 +58,27 @@ pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String)
                 format!("shape of the matrix (rank {})", first.rank)
             };
             panel.axes(root, (&x_ticks, &x_name), (&y_ticks, y_name))?;
-            panel.title(root, &title(objective))?;
+            panel.title(root, &title(first.model, objective))?;
         }
         colour_bar(root, right + 40)?;
-        legend(root, first.axis, (LEFT + right) / 2, height - 28)
+        legend(root, first, (LEFT + right) / 2, height - 28)
     })?;
     Ok((svg, describe(table, lines, &objectives)))
 }
 
-fn title(objective: Objective) -> String {
-    let formula = match objective {
-        Objective::Flat => "min \u{2016}D\u{2081}XD\u{2082}\u{2016}\u{2217}",
-        Objective::Nuclear => "min \u{2016}X\u{2016}\u{2217}",
+fn title(model: Model, objective: Objective) -> String {
+    let formula = match (objective, model) {
+        (Objective::Flat, Model::Covariance) => "any X \u{2ab0} 0 that fits",
+        (Objective::Flat, Model::Quadnet) => "min \u{2016}DXD\u{2016}\u{2217}",
+        (Objective::Flat, _) => "min \u{2016}D\u{2081}XD\u{2082}\u{2016}\u{2217}",
+        (Objective::Nuclear, Model::Covariance) => "min tr X,  X \u{2ab0} 0",
+        (Objective::Nuclear, _) => "min \u{2016}X\u{2016}\u{2217}",
     };
     format!("{}:  {formula}", name(objective))
 }
 
 /// All levels of the lines, in order.
-fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
+pub(super) fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
     let mut levels: Vec<f64> = lines
         .iter()
         .flat_map(|&line| [Objective::Flat, Objective::Nuclear].map(|o| (line, o)))
@@ -86,7 +90,7 @@ fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
 }
 
 /// The extent of a level's cell: half way to its neighbours, as far outside as inside.
-fn extent(levels: &[f64], level: f64) -> (f64, f64) {
+pub(super) fn extent(levels: &[f64], level: f64) -> (f64, f64) {
     let k = levels.iter().position(|&l| l == level).unwrap_or(0);
     let below = k.checked_sub(1).and_then(|j| levels.get(j)).map(|l| 0.5 * (level - l));
     let above = levels.get(k + 1).map(|l| 0.5 * (l - level));
@@ -95,7 +99,7 @@ fn extent(levels: &[f64], level: f64) -> (f64, f64) {
     (level - down, level + up)
 }
 
-fn range(levels: &[f64]) -> (f64, f64) {
+pub(super) fn range(levels: &[f64]) -> (f64, f64) {
     match (levels.first(), levels.last()) {
         (Some(&low), Some(&high)) => (extent(levels, low).0, extent(levels, high).1),
         _ => (0.0, 1.0),
@@ -103,7 +107,7 @@ fn range(levels: &[f64]) -> (f64, f64) {
 }
 
 /// At most ten labels, on levels of the grid.
-fn y_ticks(axis: Axis, levels: &[f64]) -> Vec<(f64, String)> {
+pub(super) fn y_ticks(axis: Axis, levels: &[f64]) -> Vec<(f64, String)> {
     let stride = levels.len().div_ceil(10).max(1);
     let label = |level: f64| match axis {
         Axis::Measurements => format!("{level:.0}"),
@@ -117,7 +121,7 @@ fn y_ticks(axis: Axis, levels: &[f64]) -> Vec<(f64, String)> {
         .unwrap_or_default()
 }
 
-fn size_label(line: Line) -> String {
+pub(super) fn size_label(line: Line) -> String {
     if line.rows == line.cols {
         line.rows.to_string()
     } else {
@@ -193,15 +197,16 @@ fn curves(
     lines: &[Line],
     objective: Objective,
 ) -> Result<(), Failed> {
-    let dof = along(lines, |rows, cols, rank, axis| {
-        let dof = degrees_of_freedom(rows, cols, rank) as f64;
-        if axis == Axis::Measurements { dof } else { dof / (rows as f64 * cols as f64) }
+    let dof = along(lines, |rows, cols, line| {
+        let dof = line.model.degrees_of_freedom(rows, cols, line.rank) as f64;
+        if line.axis == Axis::Measurements { dof } else { dof / (rows as f64 * cols as f64) }
     });
     for part in panel.clipped(&dof) {
         dotted(root, &part, SKY)?;
     }
-    if lines.iter().all(|line| line.axis == Axis::Measurements) {
-        let dimension = along(lines, |rows, cols, rank, _| statistical_dimension(rows, cols, rank));
+    if lines.iter().all(|line| line.model == Model::Sensing) {
+        let dimension =
+            along(lines, |rows, cols, line| statistical_dimension(rows, cols, line.rank));
         for part in panel.clipped(&dimension) {
             cased(root, part, BLUE)?;
         }
@@ -215,7 +220,7 @@ fn curves(
 }
 
 /// A function of the shape along the columns of the map, with the shapes in between.
-fn along(lines: &[Line], f: impl Fn(usize, usize, usize, Axis) -> f64) -> Vec<(f64, f64)> {
+fn along(lines: &[Line], f: impl Fn(usize, usize, Line) -> f64) -> Vec<(f64, f64)> {
     let mut points = Vec::new();
     for (k, pair) in lines.windows(2).enumerate() {
         let (a, b) = (pair[0], pair[1]);
@@ -224,13 +229,13 @@ fn along(lines: &[Line], f: impl Fn(usize, usize, usize, Axis) -> f64) -> Vec<(f
             let t = s as f64 / steps as f64;
             let between =
                 |a: usize, b: usize| (a as f64 + t * (b as f64 - a as f64)).round() as usize;
-            let value = f(between(a.rows, b.rows), between(a.cols, b.cols), a.rank, a.axis);
+            let value = f(between(a.rows, b.rows), between(a.cols, b.cols), a);
             points.push((k as f64 + t, value));
         }
     }
     if let Some(&last) = lines.last() {
         let x = lines.len() as f64 - 1.0;
-        points.push((x, f(last.rows, last.cols, last.rank, last.axis)));
+        points.push((x, f(last.rows, last.cols, last)));
     }
     points
 }
@@ -251,11 +256,12 @@ fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     upward(root, "fraction of trials recovered", (left + 84, TOP + PANEL.1 / 2))
 }
 
-fn legend(root: &Page<'_>, axis: Axis, centre: i32, y: i32) -> Result<(), Failed> {
+fn legend(root: &Page<'_>, line: Line, centre: i32, y: i32) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let label = |content: &str, x: i32| text(root, content, (x, y), TEXT, INK, anchor);
-    let mut x = if axis == Axis::Measurements { centre - 480 } else { centre - 275 };
-    if axis == Axis::Measurements {
+    let theory = line.model == Model::Sensing;
+    let mut x = if theory { centre - 480 } else { centre - 265 };
+    if theory {
         put(root, &PathElement::new(vec![(x, y), (x + 44, y)], BLUE.stroke_width(5)))?;
         label("statistical dimension (theory, NUC)", x + 56)?;
         x += 450;
@@ -265,7 +271,7 @@ fn legend(root: &Page<'_>, axis: Axis, centre: i32, y: i32) -> Result<(), Failed
     x += 260;
     dotted(root, &[(x, y), (x + 44, y)], SKY)?;
     label(
-        if axis == Axis::Measurements {
+        if line.axis == Axis::Measurements {
             "degrees of freedom"
         } else {
             "degrees of freedom / d\u{b2}"

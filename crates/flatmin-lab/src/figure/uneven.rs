@@ -1,6 +1,6 @@
 //! Recovery under uneven sampling: frequency and error over the exponent, both objectives.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, put, text};
+use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
 use super::{BLUE, GREY, INK, VERMILION, name};
 use crate::record::SUCCESS;
 use crate::summary::{Axis, Group, Line, Table};
@@ -53,11 +53,8 @@ pub(super) fn draw(table: &Table<'_>, line: Line) -> Result<(String, String), Fa
         left.title(root, "Recovery")?;
 
         let step = usize::try_from((top - bottom) / 8 + 1).unwrap_or(1);
-        let ticks: Vec<_> = (bottom..=top)
-            .rev()
-            .step_by(step)
-            .map(|e| (f64::from(e), format!("10{}", superscript(e))))
-            .collect();
+        let ticks: Vec<_> =
+            (bottom..=top).rev().step_by(step).map(|e| (f64::from(e), power_of_ten(e))).collect();
         right.grid(root, &ticks)?;
         success_line(root, &right)?;
         for &o in &objectives {
@@ -93,12 +90,6 @@ fn decades<'t>(
 
 fn log10(error: f64) -> f64 {
     error.max(SMALLEST).log10()
-}
-
-fn superscript(exponent: i32) -> String {
-    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let digit = |c: char| c.to_digit(10).and_then(|d| DIGITS.get(d as usize).copied());
-    exponent.to_string().chars().map(|c| digit(c).unwrap_or('⁻')).collect()
 }
 
 fn colour(objective: Objective) -> RGBColor {
