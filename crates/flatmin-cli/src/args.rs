@@ -46,6 +46,11 @@ pub struct SolveSettings {
     /// Which of the matrices that fit is wanted: of least |D1 X D2|_* (flat) or |X|_* (nuclear)
     #[arg(long, value_enum, default_value_t = ObjectiveName::Flat)]
     pub objective: ObjectiveName,
+    /// For targets with noise: minimise 1/2 |A(X) - b|^2 + LAM |D1 X D2|_* (nuclear: |X|_*) instead of
+    /// asking for A(X) = b; objective and lower bound are of that. The bound is then
+    /// LAM <b, y> - LAM^2 |y|^2 / 2 with the y of --dual
+    #[arg(long, value_name = "LAM", value_parser = penalty)]
+    pub penalty: Option<f64>,
     /// Rank to try first; the certificate decides, so a wrong guess costs time only
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub rank: Option<u32>,
@@ -121,6 +126,15 @@ struct ToleranceSyntax;
 
 fn tolerance(text: &str) -> Result<f64, ToleranceSyntax> {
     text.parse().ok().filter(|&tol| tol > 0.0 && tol < 1.0).ok_or(ToleranceSyntax)
+}
+
+/// Not a positive number.
+#[derive(Debug, thiserror::Error)]
+#[error("give a positive number, as in 0.1")]
+struct PenaltySyntax;
+
+fn penalty(text: &str) -> Result<f64, PenaltySyntax> {
+    text.parse().ok().filter(|&lam: &f64| lam > 0.0 && lam.is_finite()).ok_or(PenaltySyntax)
 }
 
 /// A complaint about the command line, on one line.

@@ -68,9 +68,10 @@ pub fn run<M: Model>(files: &M, settings: &SolveSettings) -> Result<Ending, Erro
     let outputs = Outputs::new(settings)?;
     let arrays = files.read()?;
 
+    let watch = Watch::new();
     let start = Instant::now();
     let problem = M::pose(arrays)?;
-    let answer = solve(&problem, settings)?;
+    let answer = solve(&problem, settings, &watch)?;
     let seconds = start.elapsed().as_secs_f64();
 
     let written = outputs.write(&answer, &problem);
@@ -88,44 +89,67 @@ pub fn run<M: Model>(files: &M, settings: &SolveSettings) -> Result<Ending, Erro
     Ok(if answer.status.is_certified() { Ending::Solved } else { Ending::Stopped })
 }
 
-/// Solves, with a spinner on a terminal; an interrupt stops the solve and keeps its best answer.
-fn solve(problem: &impl Problem, settings: &SolveSettings) -> Result<Recovery, Error> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    // Where no handler can be set, an interrupt ends the process, as it always did.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            process::exit(INTERRUPTED);
+/// What stands between a solve and the person who waits for it.
+struct Watch {
+    spinner: ProgressBar,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// A spinner, where there is a terminal, and an interrupt that stops a solve and keeps its best
+    /// answer.
+    fn new() -> Watch {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        // Where no handler can be set, an interrupt ends the process, as it always did.
+        let _ = ctrlc::set_handler(move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                process::exit(INTERRUPTED);
+            }
+        });
+        // indicatif draws on standard error, and only when that is a terminal.
+        let spinner = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+            spinner.set_style(style);
         }
-    });
-    // indicatif draws on standard error, and only when that is a terminal.
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-        spinner.set_style(style);
-    }
-    if !spinner.is_hidden() {
-        spinner.enable_steady_tick(Duration::from_millis(100));
+        if !spinner.is_hidden() {
+            spinner.enable_steady_tick(Duration::from_millis(100));
+        }
+        Watch { spinner, interrupted }
     }
 
+    fn see(&self, progress: &Progress) -> ControlFlow<()> {
+        if !self.spinner.is_hidden() {
+            self.spinner.set_message(line(progress));
+        }
+        match self.interrupted.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn solve(
+    problem: &impl Problem,
+    settings: &SolveSettings,
+    watch: &Watch,
+) -> Result<Recovery, Error> {
     let mut program = problem
         .program(settings.objective.into())
         .tolerance(settings.tol)
         .threads(settings.threads as usize)
-        .observe(|progress| {
-            spinner.set_message(line(progress));
-            match interrupted.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        });
+        .observe(|progress| watch.see(progress));
     if let Some(rank) = settings.rank {
         program = program.rank(rank as usize);
+    }
+    if let Some(penalty) = settings.penalty {
+        program = program.penalty(penalty);
     }
     if let Some(limit) = settings.max_iters {
         program = program.max_iterations(limit as usize);
     }
     let answer = program.solve();
-    spinner.finish_and_clear();
+    watch.spinner.finish_and_clear();
     answer.map_err(|source| Error::of_problem(problem.place(), source))
 }
 

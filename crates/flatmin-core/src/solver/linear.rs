@@ -2,7 +2,7 @@
 //! repeat one another, or contradict one another.
 
 use super::domain::Domain;
-use super::equality::{Equality, FEASIBLE, Incumbent};
+use super::equality::{Candidate, Equality, FEASIBLE, Incumbent};
 use super::point::Point;
 use crate::linalg::{self, Cholesky, independent_rows, kernel::dot, norm, product};
 use crate::operator::{DenseMap, LinearMap, Selection};
@@ -30,7 +30,8 @@ pub(super) fn determined(
     if dims.measurements < unknowns.count() || dims.rows * dims.cols > DETERMINED_ORDER {
         return Ok(None);
     }
-    let mut fit = by_normal_equations(problem, &unknowns)?;
+    let known = incumbent.best.as_ref().filter(|best| best.infeasibility <= EXACT);
+    let mut fit = by_normal_equations(problem, &unknowns, known)?;
     if fit.as_ref().is_none_or(|fit| fit.infeasibility > EXACT) {
         // The normal matrix has squared the condition of the measurements.
         let other = by_orthogonal_factor(problem, &unknowns)?;
@@ -60,15 +61,14 @@ struct Fit {
     infeasibility: f64,
 }
 
-/// Through `B* B`; `None` when that is singular.
-fn by_normal_equations(problem: &Equality<'_>, unknowns: &Unknowns) -> Result<Option<Fit>, Error> {
+/// Through `B* B`; `None` when that is singular. A solution that is known need not be found again.
+fn by_normal_equations(
+    problem: &Equality<'_>,
+    unknowns: &Unknowns,
+    known: Option<&Candidate>,
+) -> Result<Option<Fit>, Error> {
     let dims = problem.map.dims();
-    // With V = I the gradients A_i V are the measurements themselves.
-    let order = dims.rows * dims.cols;
-    let mut normal = Mat::zeros(order, order);
-    let identity = Mat::<f64>::identity(dims.cols, dims.cols);
-    problem.map.gradient_normal(identity.as_ref(), normal.as_mut());
-    let Some(normal) = definite(unknowns.restrict(normal), problem.par) else {
+    let Some(normal) = definite(normal_matrix(problem, unknowns), problem.par) else {
         return Ok(None);
     };
     let solve = |g: MatRef<'_, f64>| {
@@ -76,19 +76,50 @@ fn by_normal_equations(problem: &Equality<'_>, unknowns: &Unknowns) -> Result<Op
         normal.solve_vector(&mut packed);
         unknowns.unpack(&packed)
     };
-    let mut z = Mat::zeros(dims.rows, dims.cols);
-    let mut residual = vec![0.0; dims.measurements];
-    let mut back = Mat::zeros(dims.rows, dims.cols);
-    for _ in 0..3 {
-        problem.map.residual_and_adjoint(z.as_ref(), problem.b, &mut residual, back.as_mut());
-        z -= solve(back.as_ref());
-    }
-    let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-12);
+    let (point, infeasibility) = match known {
+        Some(known) => (known.point.clone(), known.infeasibility),
+        None => {
+            let mut z = Mat::zeros(dims.rows, dims.cols);
+            let mut residual = vec![0.0; dims.measurements];
+            let mut back = Mat::zeros(dims.rows, dims.cols);
+            for _ in 0..3 {
+                let r = &mut residual;
+                problem.map.residual_and_adjoint(z.as_ref(), problem.b, r, back.as_mut());
+                z -= solve(back.as_ref());
+            }
+            let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-12);
+            let infeasibility = problem.infeasibility(&point);
+            (point, infeasibility)
+        }
+    };
     let sign = product(point.u.as_ref(), point.v.transpose());
     let mut dual = vec![0.0; dims.measurements];
     problem.map.apply(solve(sign.as_ref()).as_ref(), &mut dual);
-    let infeasibility = problem.infeasibility(&point);
     Ok(Some(Fit { point, dual, infeasibility }))
+}
+
+/// `E^T B* B E` (lower triangle) for the embedding `E` of the unknowns.
+fn normal_matrix(problem: &Equality<'_>, unknowns: &Unknowns) -> Mat<f64> {
+    let (m, n) = (problem.b.len(), unknowns.count());
+    let mut normal = Mat::zeros(n, n);
+    if !unknowns.symmetric {
+        // With V = I the gradients A_i V are the measurements themselves.
+        let identity = Mat::<f64>::identity(unknowns.cols, unknowns.cols);
+        problem.map.gradient_normal(identity.as_ref(), normal.as_mut());
+        return normal;
+    }
+    let block = ((1 << 17) / n).clamp(1, m);
+    let mut packed = Mat::zeros(n, block);
+    for start in (0..m).step_by(block) {
+        let width = block.min(m - start);
+        for j in 0..width {
+            let a = unknowns.pack(problem.map.measurement(start + j).as_ref());
+            packed.col_as_slice_mut(j).copy_from_slice(&a);
+        }
+        let packed = packed.as_ref().subcols(0, width);
+        linalg::accumulate_lower(normal.as_mut(), packed, packed.transpose());
+    }
+    normal
 }
 
 /// Through an orthogonal factor of the measurements; `None` when they are dependent or too many.
@@ -229,32 +260,6 @@ impl Unknowns {
             (0..self.rows).for_each(|i| a[(i, i)] *= 2.0);
         }
         a
-    }
-
-    /// `E^T N E`, given the lower triangle of `N`.
-    fn restrict(&self, mut n: Mat<f64>) -> Mat<f64> {
-        if !self.symmetric {
-            return n;
-        }
-        linalg::symmetrise_from_lower(n.as_mut());
-        let count = self.count();
-        let columns: Vec<Vec<f64>> = n
-            .col_iter()
-            .map(|c| {
-                let column: Vec<f64> = c.iter().copied().collect();
-                self.pack(MatRef::from_column_major_slice(&column, self.rows, self.cols))
-            })
-            .collect();
-        let mut out = Mat::zeros(count, count);
-        for (q, (i, j)) in self.positions().enumerate() {
-            for p in 0..count {
-                out[(p, q)] = columns[j * self.rows + i][p];
-                if i != j {
-                    out[(p, q)] += columns[i * self.rows + j][p];
-                }
-            }
-        }
-        out
     }
 }
 

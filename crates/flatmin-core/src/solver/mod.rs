@@ -390,10 +390,6 @@ fn travel(
         outcome.misfit = Some(1.0);
         return Ok(outcome);
     }
-    if let Some(misfit) = linear::determined(problem, incumbent)? {
-        outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-        return Ok(outcome);
-    }
     gauss_newton::search(problem, start, rank, incumbent, monitor)?;
     let done = |incumbent: &Incumbent, monitor: &Monitor<'_>| {
         incumbent.gap() <= problem.tolerance || monitor.stop.is_some()
@@ -409,6 +405,10 @@ fn travel(
                 repair::repair(problem, &inverse, incumbent, monitor)?;
             }
         }
+        return Ok(outcome);
+    }
+    if let Some(misfit) = linear::determined(problem, incumbent)? {
+        outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
         return Ok(outcome);
     }
     if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
