@@ -71,5 +71,24 @@ fn entries(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, dense, entries);
+/// Rank-one measurements: each operation is a product with the two thin arrays.
+fn rank_one(c: &mut Criterion) {
+    let (d, m, k) = (100, 20_000, 4);
+    let planted = flatmin_benches::bilinear(d, m).unwrap();
+    let (map, targets, x) = (planted.problem.map(), planted.problem.targets(), &planted.truth);
+    let mut stream = Stream::new(0, "bench", 0, 0, Role::Measurements);
+    let (l, r) = (stream.gaussian_matrix(d, k), stream.gaussian_matrix(d, k));
+    let (mut out, mut back) = (vec![0.0; m], Mat::zeros(d, d));
+    let mut group = c.benchmark_group(format!("{m} rank-one measurements of {d} x {d}"));
+    group.throughput(Throughput::Bytes(8 * 2 * (m * d) as u64));
+    group.sample_size(20).measurement_time(Duration::from_secs(2));
+    group.bench_function("apply", |b| b.iter(|| map.apply(x.as_ref(), &mut out)));
+    group.bench_function("adjoint", |b| b.iter(|| map.adjoint(targets, back.as_mut())));
+    group.bench_function("apply to factors of width 4", |b| {
+        b.iter(|| map.apply_factored(l.as_ref(), r.as_ref(), &mut out));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, dense, entries, rank_one);
 criterion_main!(benches);

@@ -29,10 +29,7 @@ fn sensing(c: &mut Criterion) {
         let transition = statistical_dimension(d, d, RANK).round() as usize;
         for (place, m) in [("above", above), ("transition", transition)] {
             let problem = flatmin_benches::sensing(d, m).unwrap().problem;
-            both(c, &format!("sensing d={d} m={m} ({place})"), |objective| match objective {
-                Objective::Flat => problem.flat(),
-                Objective::Nuclear => problem.nuclear(),
-            });
+            both(c, &format!("sensing d={d} m={m} ({place})"), |o| problem.program(o));
         }
     }
 }
@@ -42,13 +39,29 @@ fn completion(c: &mut Criterion) {
     for (d, above, transition) in [(40, 0.6, 0.35), (100, 0.3, 0.17)] {
         for (place, p) in [("above", above), ("transition", transition)] {
             let problem = flatmin_benches::completion(d, p).unwrap().problem;
-            both(c, &format!("completion d={d} p={p} ({place})"), |objective| match objective {
-                Objective::Flat => problem.flat(),
-                Objective::Nuclear => problem.nuclear(),
-            });
+            both(c, &format!("completion d={d} p={p} ({place})"), |o| problem.program(o));
         }
     }
 }
 
-criterion_group!(benches, sensing, completion);
+/// Four times the degrees of freedom, and twice.
+fn rank_one(c: &mut Criterion) {
+    for d in [20, 40, 60] {
+        let freedom = degrees_of_freedom(d, d, RANK);
+        for (place, m) in [("above", 4 * freedom), ("transition", 2 * freedom)] {
+            let problem = flatmin_benches::bilinear(d, m).unwrap().problem;
+            both(c, &format!("bilinear d={d} m={m} ({place})"), |o| problem.program(o));
+        }
+        let rank = RANK + 1;
+        let freedom = rank * d - rank * (rank - 1) / 2;
+        for (place, m) in [("above", 4 * freedom), ("transition", 2 * freedom)] {
+            let problem = flatmin_benches::quadnet(d, m).unwrap().problem;
+            both(c, &format!("quadnet d={d} m={m} ({place})"), |o| problem.program(o));
+            let problem = flatmin_benches::covariance(d, m).unwrap().problem;
+            both(c, &format!("covariance d={d} m={m} ({place})"), |o| problem.program(o));
+        }
+    }
+}
+
+criterion_group!(benches, sensing, completion, rank_one);
 criterion_main!(benches);

@@ -1,9 +1,8 @@
 //! Problems that the benchmarks share. Run them with `cargo bench -p flatmin-benches`.
 
-use flatmin::completion;
 use flatmin::core::Error;
 use flatmin::core::rng::{Role, Stream};
-use flatmin::sensing;
+use flatmin::{bilinear, completion, covariance, quadnet, sensing};
 
 /// Rank of every planted matrix.
 pub const RANK: usize = 2;
@@ -29,4 +28,31 @@ pub fn sensing(d: usize, m: usize) -> Result<sensing::Planted, Error> {
 pub fn completion(d: usize, p: f64) -> Result<completion::Planted, Error> {
     let (mut truth, mut sampling) = streams(d);
     completion::Planted::bernoulli(d, d, RANK, p, &mut truth, &mut sampling)
+}
+
+/// `m` Gaussian bilinear measurements of a `d x d` matrix.
+///
+/// # Errors
+/// When a size is zero.
+pub fn bilinear(d: usize, m: usize) -> Result<bilinear::Planted, Error> {
+    let (mut truth, mut vectors) = streams(d);
+    bilinear::Planted::gaussian(d, d, RANK, m, &mut truth, &mut vectors)
+}
+
+/// `m` Gaussian quadratic measurements of a positive semidefinite `d x d` matrix.
+///
+/// # Errors
+/// When a size is zero.
+pub fn covariance(d: usize, m: usize) -> Result<covariance::Planted, Error> {
+    let (mut truth, mut probes) = streams(d);
+    covariance::Planted::gaussian(d, RANK, m, &mut truth, &mut probes)
+}
+
+/// `m` Gaussian inputs of a network with [`RANK`] positive units and one negative, of width `d`.
+///
+/// # Errors
+/// When a size is zero.
+pub fn quadnet(d: usize, m: usize) -> Result<quadnet::Planted, Error> {
+    let (mut truth, mut inputs) = streams(d);
+    quadnet::Planted::gaussian(d, RANK, 1, m, &mut truth, &mut inputs)
 }

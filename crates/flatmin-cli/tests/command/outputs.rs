@@ -251,3 +251,22 @@ fn a_stopped_solve_claims_nothing() {
     assert!(answer["feasibility"].as_f64().unwrap() > 1e-9);
     assert_eq!(sandbox.array("X.npy").shape, [10, 8]);
 }
+
+/// With every entry seen the penalised form thresholds the singular values: 3 and 1 become 2 and 0. Its
+/// bound follows from the dual vector.
+#[test]
+fn a_penalty_thresholds_singular_values() {
+    let sandbox = Sandbox::new();
+    sandbox.npy("Y.npy", &[2, 2], &[3.0, 0.0, 0.0, 1.0]);
+    let line = "recover completion --matrix Y.npy --objective nuclear --penalty 1 --out X.npy \
+                --dual y.npy";
+    let answer = sandbox.json(line);
+    assert_eq!((answer["status"].as_str(), answer["rank"].as_u64()), (Some("certified"), Some(1)));
+    let x = sandbox.array("X.npy").values;
+    assert!((x[0] - 2.0).abs() < 1e-3 && x[3].abs() < 1e-3, "{x:?}");
+    // 1/2 (1 + 1) + 2.
+    assert!((answer["objective"].as_f64().unwrap() - 3.0).abs() < 1e-7);
+    let y = sandbox.array("y.npy").values;
+    let bound = 3.0 * y[0] + y[3] - 0.5 * y.iter().map(|y| y * y).sum::<f64>();
+    assert!((answer["lower_bound"].as_f64().unwrap() - bound).abs() < 1e-12);
+}

@@ -71,6 +71,33 @@ fn product_lower(
     );
 }
 
+/// Lower triangle of `sum_i g_i g_i^T` over `count` vectors, each written by `fill(i, g_i)`; the rest
+/// is untouched. They are formed in blocks of a megabyte.
+///
+/// ```
+/// let mut gram = flatmin_core::Mat::zeros(2, 2);
+/// flatmin_core::linalg::sum_of_squares(gram.as_mut(), 3, |i, g| g.copy_from_slice(&[1.0, i as f64]));
+/// assert_eq!((gram[(0, 0)], gram[(1, 0)], gram[(1, 1)]), (3.0, 3.0, 5.0));
+/// ```
+pub fn sum_of_squares(
+    mut out: MatMut<'_, f64>,
+    count: usize,
+    mut fill: impl FnMut(usize, &mut [f64]),
+) {
+    let n = out.nrows();
+    let block = ((1 << 17) / n.max(1)).clamp(1, count.max(1));
+    let mut vectors = Mat::zeros(n, block);
+    for start in (0..count).step_by(block) {
+        let width = block.min(count - start);
+        for j in 0..width {
+            fill(start + j, vectors.col_as_slice_mut(j));
+        }
+        let vectors = vectors.as_ref().subcols(0, width);
+        let accum = if start == 0 { Accum::Replace } else { Accum::Add };
+        product_lower(out.as_mut(), accum, vectors, vectors.transpose(), Par::Seq);
+    }
+}
+
 /// Copies the lower triangle onto the upper one.
 pub fn symmetrise_from_lower(mut a: MatMut<'_, f64>) {
     for j in 0..a.ncols() {

@@ -127,6 +127,11 @@ impl DenseMap {
         self.dims.rows * self.dims.cols
     }
 
+    /// Measurement `i`, row by row.
+    fn slice(&self, i: usize) -> &[f64] {
+        &self.data[i * self.size()..(i + 1) * self.size()]
+    }
+
     /// The whole array as a column-major `d1 d2 x m` matrix, one measurement a column.
     fn columns(&self) -> MatRef<'_, f64> {
         MatRef::from_column_major_slice(&self.data, self.size(), self.dims.measurements)
@@ -174,8 +179,7 @@ impl LinearMap for DenseMap {
 
     fn measurement(&self, i: usize) -> Mat<f64> {
         let Dims { rows, cols, .. } = self.dims;
-        let a = &self.data[i * self.size()..(i + 1) * self.size()];
-        MatRef::from_row_major_slice(a, rows, cols).to_owned()
+        MatRef::from_row_major_slice(self.slice(i), rows, cols).to_owned()
     }
 
     fn norms(&self) -> Vec<f64> {
@@ -232,52 +236,26 @@ impl LinearMap for DenseMap {
         (Gram::Dense(left), Gram::Dense(right))
     }
 
-    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let Dims { rows, cols, measurements } = self.dims;
+    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let Dims { rows, measurements, .. } = self.dims;
         let k = u.ncols();
-        let n = k * (rows + cols);
         let u_rows = linalg::row_major(u);
         let v_columns: Vec<f64> = v.col_iter().flat_map(|c| c.iter().copied()).collect();
-        // Gradients (A_i V, A_i^T U) of a block of measurements, one a column, then their product.
-        let block = ((1 << 17) / n.max(1)).clamp(1, measurements);
-        let mut gradients = Mat::zeros(n, block);
-        for (b, data) in self.data.chunks(block * self.size()).enumerate() {
-            let width = data.len() / self.size();
-            for (i, a) in data.chunks_exact(self.size()).enumerate() {
-                let (left, right) = gradients.col_as_slice_mut(i).split_at_mut(k * rows);
-                vectorised(
-                    #[inline(always)]
-                    || measurement_gradient(a, &u_rows, &v_columns, k, left, right),
-                );
-            }
-            let gradients = gradients.as_ref().subcols(0, width);
-            if b == 0 {
-                linalg::multiply_lower(out.as_mut(), gradients, gradients.transpose());
-            } else {
-                linalg::accumulate_lower(out.as_mut(), gradients, gradients.transpose());
-            }
-        }
+        linalg::sum_of_squares(out, measurements, |i, gradient| {
+            let (left, right) = gradient.split_at_mut(k * rows);
+            vectorised(
+                #[inline(always)]
+                || measurement_gradient(self.slice(i), &u_rows, &v_columns, k, left, right),
+            );
+        });
     }
 
-    fn gradient_normal(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+    fn gradient_normal(&self, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         let Dims { rows, cols, measurements } = self.dims;
-        let n = v.ncols() * rows;
-        let block = ((1 << 17) / n.max(1)).clamp(1, measurements);
-        let mut gradients = Mat::zeros(n, block);
-        for (b, data) in self.data.chunks(block * self.size()).enumerate() {
-            let width = data.len() / self.size();
-            for (i, a) in data.chunks_exact(self.size()).enumerate() {
-                let image = gradients.col_as_slice_mut(i);
-                let image = MatMut::from_column_major_slice_mut(image, rows, v.ncols());
-                linalg::multiply(image, MatRef::from_row_major_slice(a, rows, cols), v);
-            }
-            let gradients = gradients.as_ref().subcols(0, width);
-            if b == 0 {
-                linalg::multiply_lower(out.as_mut(), gradients, gradients.transpose());
-            } else {
-                linalg::accumulate_lower(out.as_mut(), gradients, gradients.transpose());
-            }
-        }
+        linalg::sum_of_squares(out, measurements, |i, gradient| {
+            let image = MatMut::from_column_major_slice_mut(gradient, rows, v.ncols());
+            linalg::multiply(image, MatRef::from_row_major_slice(self.slice(i), rows, cols), v);
+        });
     }
 
     fn schur(

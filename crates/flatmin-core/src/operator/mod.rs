@@ -207,30 +207,23 @@ pub trait LinearMap: Send + Sync {
     /// `(Lt, Rt) -> A(U Rt^T + Lt V^T)` in the coordinates `(vec Lt, vec Rt)`, column-major: the
     /// normal matrix of Gauss-Newton. Entries above the diagonal may hold anything.
     fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        let Dims { rows, cols, measurements } = self.dims();
-        let k = u.ncols();
-        let mut jacobian = Mat::zeros(k * (rows + cols), measurements);
-        for i in 0..measurements {
+        crate::linalg::sum_of_squares(out, self.dims().measurements, |i, gradient| {
             let a = self.measurement(i);
             let left = crate::linalg::product(a.as_ref(), v);
             let right = crate::linalg::product(a.transpose(), u);
-            let gradient = left.col_iter().chain(right.col_iter()).flat_map(|c| c.iter());
-            jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
-        }
-        crate::linalg::multiply_lower(out, jacobian.as_ref(), jacobian.transpose());
+            let columns = left.col_iter().chain(right.col_iter()).flat_map(|c| c.iter());
+            gradient.iter_mut().zip(columns).for_each(|(g, v)| *g = *v);
+        });
     }
 
     /// Lower triangle of `sum_i g_i g_i^T`, `g_i = vec(A_i V)` column-major, of order `k d1`: the
     /// normal matrix of `L -> A(L V^T)`. Entries above the diagonal may hold anything.
     fn gradient_normal(&self, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        let Dims { rows, measurements, .. } = self.dims();
-        let mut jacobian = Mat::zeros(v.ncols() * rows, measurements);
-        for i in 0..measurements {
+        crate::linalg::sum_of_squares(out, self.dims().measurements, |i, gradient| {
             let image = crate::linalg::product(self.measurement(i).as_ref(), v);
-            let gradient = image.col_iter().flat_map(|c| c.iter());
-            jacobian.col_mut(i).iter_mut().zip(gradient).for_each(|(o, v)| *o = *v);
-        }
-        crate::linalg::multiply_lower(out, jacobian.as_ref(), jacobian.transpose());
+            let columns = image.col_iter().flat_map(|c| c.iter());
+            gradient.iter_mut().zip(columns).for_each(|(g, v)| *g = *v);
+        });
     }
 
     /// `out_ij = <A_i, W1 A_j W2 + W12 A_j^T W12>` for symmetric `W1` (`d1 x d1`), `W2` (`d2 x d2`)

@@ -130,7 +130,7 @@ fn weighted_gram(a: MatRef<'_, f64>, weights: &[f64]) -> Mat<f64> {
     gram
 }
 
-/// Measurements whose gradients are formed at a time: a few megabytes.
+/// Measurements that are worked on at a time: a megabyte of them.
 fn block(order: usize, measurements: usize) -> usize {
     ((1 << 17) / order.max(1)).clamp(1, measurements.max(1))
 }
@@ -224,52 +224,23 @@ impl LinearMap for RankOne {
         (Gram::Dense(left), Gram::Dense(right))
     }
 
-    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+    fn tangent_normal(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         // The gradient of measurement i is (a_i (b_i^T V), b_i (a_i^T U)).
-        let Dims { rows, cols, measurements: m } = self.dims();
-        let k = u.ncols();
-        let n = k * (rows + cols);
+        let Dims { rows, measurements, .. } = self.dims();
         let p = product(u.transpose(), self.left());
         let q = product(v.transpose(), self.right());
-        let block = block(n, m);
-        let mut gradients = Mat::zeros(n, block);
-        for start in (0..m).step_by(block) {
-            let width = block.min(m - start);
-            for j in 0..width {
-                let i = start + j;
-                let (left, right) = gradients.col_as_slice_mut(j).split_at_mut(k * rows);
-                outer(self.left.col_as_slice(i), q.col_as_slice(i), left);
-                outer(self.right.col_as_slice(i), p.col_as_slice(i), right);
-            }
-            let gradients = gradients.as_ref().subcols(0, width);
-            if start == 0 {
-                linalg::multiply_lower(out.as_mut(), gradients, gradients.transpose());
-            } else {
-                linalg::accumulate_lower(out.as_mut(), gradients, gradients.transpose());
-            }
-        }
+        linalg::sum_of_squares(out, measurements, |i, gradient| {
+            let (left, right) = gradient.split_at_mut(u.ncols() * rows);
+            outer(self.left.col_as_slice(i), q.col_as_slice(i), left);
+            outer(self.right.col_as_slice(i), p.col_as_slice(i), right);
+        });
     }
 
-    fn gradient_normal(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let Dims { rows, measurements: m, .. } = self.dims();
-        let n = v.ncols() * rows;
+    fn gradient_normal(&self, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         let q = product(v.transpose(), self.right());
-        let block = block(n, m);
-        let mut gradients = Mat::zeros(n, block);
-        for start in (0..m).step_by(block) {
-            let width = block.min(m - start);
-            for j in 0..width {
-                let i = start + j;
-                let image = gradients.col_as_slice_mut(j);
-                outer(self.left.col_as_slice(i), q.col_as_slice(i), image);
-            }
-            let gradients = gradients.as_ref().subcols(0, width);
-            if start == 0 {
-                linalg::multiply_lower(out.as_mut(), gradients, gradients.transpose());
-            } else {
-                linalg::accumulate_lower(out.as_mut(), gradients, gradients.transpose());
-            }
-        }
+        linalg::sum_of_squares(out, self.left.ncols(), |i, gradient| {
+            outer(self.left.col_as_slice(i), q.col_as_slice(i), gradient);
+        });
     }
 
     fn schur(

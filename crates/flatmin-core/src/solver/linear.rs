@@ -108,17 +108,9 @@ fn normal_matrix(problem: &Equality<'_>, unknowns: &Unknowns) -> Mat<f64> {
         problem.map.gradient_normal(identity.as_ref(), normal.as_mut());
         return normal;
     }
-    let block = ((1 << 17) / n).clamp(1, m);
-    let mut packed = Mat::zeros(n, block);
-    for start in (0..m).step_by(block) {
-        let width = block.min(m - start);
-        for j in 0..width {
-            let a = unknowns.pack(problem.map.measurement(start + j).as_ref());
-            packed.col_as_slice_mut(j).copy_from_slice(&a);
-        }
-        let packed = packed.as_ref().subcols(0, width);
-        linalg::accumulate_lower(normal.as_mut(), packed, packed.transpose());
-    }
+    linalg::sum_of_squares(normal.as_mut(), m, |i, row| {
+        row.copy_from_slice(&unknowns.pack(problem.map.measurement(i).as_ref()));
+    });
     normal
 }
 

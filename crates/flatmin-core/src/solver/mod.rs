@@ -9,6 +9,7 @@
 
 mod domain;
 mod equality;
+mod fit;
 mod gauss_newton;
 mod interior_point;
 mod linear;
@@ -24,19 +25,19 @@ pub use domain::Domain;
 pub use program::{Objective, Program};
 pub use recovery::{Progress, Recovery, Status, Warning};
 
+use crate::Mat;
 use crate::error::Error;
 use crate::flatness::Rescaling;
-use crate::linalg::{Par, max_abs, norm, product};
-use crate::loss::check_targets;
+use crate::linalg::{Par, max_abs, norm};
 use crate::operator::{LinearMap, Selection, Side, Whitened, Whitening};
-use crate::{Mat, MatRef};
 use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
+use fit::{BACKWARD, Fit, in_range};
 use linear::LARGEST_SYSTEM;
 use point::Point;
 
 /// Solves a program; see [`Program::solve`].
 fn solve(program: Program<'_>) -> Result<Recovery, Error> {
-    check(&program)?;
+    program::check(&program)?;
     let map = program.map;
     let rescaling = Rescaling::new(map)?;
     let flat = program.objective == Objective::Flat;
@@ -266,56 +267,6 @@ fn equally_flat(
     (error < 1e-10).then(|| problem.bound_of(y, 1.0 + error))
 }
 
-/// How well an answer fits the caller's measurements.
-struct Fit {
-    /// `|A(L R^T) - b| / |b|`.
-    feasibility: f64,
-    /// `sum |y_i (A(L R^T) - b)_i|`: how far the misfit may move the objective.
-    slip: f64,
-    /// Largest `|A(X) - b|_i / (|A_i|_F |X|_F + |b_i|)`: no measurement, however small its unit, is
-    /// missed by more than this part of what it could be.
-    worst: f64,
-}
-
-/// Largest backward error of a measurement in a certified answer.
-const BACKWARD: f64 = 1e-6;
-
-impl Fit {
-    fn of(
-        map: &dyn LinearMap,
-        targets: &[f64],
-        dual: &[f64],
-        l: MatRef<'_, f64>,
-        r: MatRef<'_, f64>,
-    ) -> Fit {
-        let mut residual = vec![0.0; targets.len()];
-        map.apply_factored(l, r, &mut residual);
-        residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
-        let (size, misfit) = (norm(targets), norm(&residual));
-        let x = product(product(r.transpose(), r).as_ref(), product(l.transpose(), l).as_ref());
-        let x = (0..x.nrows()).map(|i| x[(i, i)]).sum::<f64>().max(0.0).sqrt();
-        let errors = residual.iter().zip(targets).zip(map.norms());
-        let errors = errors.map(|((r, b), a)| r.abs() / (a * x + b.abs()).max(f64::MIN_POSITIVE));
-        Fit {
-            worst: errors.fold(0.0, f64::max),
-            feasibility: if misfit == 0.0 { 0.0 } else { misfit / size },
-            slip: residual.iter().zip(dual).map(|(r, y)| (r * y).abs()).sum(),
-        }
-    }
-}
-
-/// Magnitudes within which an answer keeps its digits: outside, products with it may not.
-const SANE: (f64, f64) = (1e-305, 1e305);
-
-/// Checks that what is nonzero stays within double precision.
-fn in_range(what: &'static str, nonzero: bool, magnitudes: &[f64]) -> Result<(), Error> {
-    let sane = |v: f64| v == 0.0 || (SANE.0..=SANE.1).contains(&v.abs());
-    match magnitudes.iter().find(|&&v| nonzero && !sane(v)) {
-        None => Ok(()),
-        Some(&magnitude) => Err(Error::Scale { what: what.into(), magnitude, sane: SANE }),
-    }
-}
-
 /// First-order rounds after an interior-point method that stalled.
 const LAST_ROUNDS: usize = 1000;
 
@@ -491,69 +442,6 @@ fn adopt(
         incumbent.offer(problem.candidate(best.point));
     }
     incumbent.unique = inner.unique;
-}
-
-/// Everything that a caller can get wrong.
-fn check(program: &Program<'_>) -> Result<(), Error> {
-    check_targets(program.map, program.targets)?;
-    let largest = max_abs(program.targets);
-    in_range("the largest target", largest > 0.0, &[largest])?;
-    let dims = program.map.dims();
-    if program.domain.is_symmetric() {
-        check_symmetric(program, largest)?;
-    }
-    let tolerance = program.tolerance;
-    if !(tolerance > 0.0 && tolerance < 1.0) {
-        let got = tolerance.to_string();
-        return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
-    }
-    if let Some(penalty) = program.penalty
-        && !(penalty > 0.0 && penalty.is_finite())
-    {
-        let got = penalty.to_string();
-        return Err(Error::Parameter { name: "the penalty", rule: "positive and finite", got });
-    }
-    let positive = [
-        ("the rank", program.rank.unwrap_or(1)),
-        ("the iteration limit", program.max_iterations),
-        ("the number of threads", program.threads),
-    ];
-    for (name, value) in positive {
-        if value == 0 {
-            return Err(Error::Parameter { name, rule: "at least 1", got: "0".into() });
-        }
-    }
-    if let Some((l, r)) = &program.warm_start
-        && (l.nrows() != dims.rows || r.nrows() != dims.cols)
-    {
-        return Err(Error::Shape {
-            what: "the warm start",
-            expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
-            got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
-        });
-    }
-    Ok(())
-}
-
-/// Over a symmetric domain the measurements must be symmetric, too: `A*(b)` shows it.
-fn check_symmetric(program: &Program<'_>, scale: f64) -> Result<(), Error> {
-    let dims = program.map.dims();
-    if dims.rows != dims.cols {
-        return Err(Error::Shape {
-            what: "a symmetric matrix",
-            expected: "as many rows as columns".into(),
-            got: format!("{} x {}", dims.rows, dims.cols),
-        });
-    }
-    let scale = if scale > 0.0 { scale } else { 1.0 };
-    let unit: Vec<f64> = program.targets.iter().map(|b| b / scale).collect();
-    let back = program.map.adjoint_matrix(&unit);
-    if (&back - back.transpose()).norm_max() > 1e-10 * back.norm_max() {
-        let got = "measurements that are not".into();
-        let rule = "symmetric matrices, to look for a symmetric matrix";
-        return Err(Error::Parameter { name: "the measurements", rule, got });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The convex programs and their settings.
 
 use super::domain::Domain;
+use super::fit::in_range;
 use super::recovery::{Progress, Recovery};
+use crate::linalg::max_abs;
+use crate::loss::check_targets;
 use crate::operator::LinearMap;
 use crate::{Error, Mat};
 use std::fmt;
@@ -166,4 +169,67 @@ impl<'a> Program<'a> {
     pub fn solve(self) -> Result<Recovery, Error> {
         super::solve(self)
     }
+}
+
+/// Everything that a caller can get wrong.
+pub(super) fn check(program: &Program<'_>) -> Result<(), Error> {
+    check_targets(program.map, program.targets)?;
+    let largest = max_abs(program.targets);
+    in_range("the largest target", largest > 0.0, &[largest])?;
+    let dims = program.map.dims();
+    if program.domain.is_symmetric() {
+        check_symmetric(program, largest)?;
+    }
+    let tolerance = program.tolerance;
+    if !(tolerance > 0.0 && tolerance < 1.0) {
+        let got = tolerance.to_string();
+        return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
+    }
+    if let Some(penalty) = program.penalty
+        && !(penalty > 0.0 && penalty.is_finite())
+    {
+        let got = penalty.to_string();
+        return Err(Error::Parameter { name: "the penalty", rule: "positive and finite", got });
+    }
+    let positive = [
+        ("the rank", program.rank.unwrap_or(1)),
+        ("the iteration limit", program.max_iterations),
+        ("the number of threads", program.threads),
+    ];
+    for (name, value) in positive {
+        if value == 0 {
+            return Err(Error::Parameter { name, rule: "at least 1", got: "0".into() });
+        }
+    }
+    if let Some((l, r)) = &program.warm_start
+        && (l.nrows() != dims.rows || r.nrows() != dims.cols)
+    {
+        return Err(Error::Shape {
+            what: "the warm start",
+            expected: format!("the answer of a {} x {} problem", dims.rows, dims.cols),
+            got: format!("one of a {} x {} problem", l.nrows(), r.nrows()),
+        });
+    }
+    Ok(())
+}
+
+/// Over a symmetric domain the measurements must be symmetric, too: `A*(b)` shows it.
+fn check_symmetric(program: &Program<'_>, scale: f64) -> Result<(), Error> {
+    let dims = program.map.dims();
+    if dims.rows != dims.cols {
+        return Err(Error::Shape {
+            what: "a symmetric matrix",
+            expected: "as many rows as columns".into(),
+            got: format!("{} x {}", dims.rows, dims.cols),
+        });
+    }
+    let scale = if scale > 0.0 { scale } else { 1.0 };
+    let unit: Vec<f64> = program.targets.iter().map(|b| b / scale).collect();
+    let back = program.map.adjoint_matrix(&unit);
+    if (&back - back.transpose()).norm_max() > 1e-10 * back.norm_max() {
+        let got = "measurements that are not".into();
+        let rule = "symmetric matrices, to look for a symmetric matrix";
+        return Err(Error::Parameter { name: "the measurements", rule, got });
+    }
+    Ok(())
 }

@@ -9,8 +9,9 @@
 //!
 //! where `clip` caps the singular values at one (over semidefinite matrices, the eigenvalues). A
 //! round is a map `V -> F(V)`, nonexpansive, and smooth once the rank of `Z` has settled: Anderson's
-//! extrapolation over the last rounds then converges much faster than the rounds alone. It is safeguarded: whenever the residual
-//! `|F(V) - V|` grows, the memory is dropped and plain rounds resume.
+//! extrapolation over the last rounds then converges much faster than the rounds alone. It is
+//! safeguarded: whenever the residual `|F(V) - V|` grows, the memory is dropped and plain rounds
+//! resume.
 //!
 //! References: Wen, Goldfarb, Yin, *Alternating direction augmented Lagrangian methods for
 //! semidefinite programming*, Math. Prog. Comp. 2, 2010; Walker, Ni, *Anderson acceleration for
