@@ -25,8 +25,11 @@ fn rank_floor(order: usize) -> f64 {
 /// Condition of `C` up to which its triangular factor serves.
 const WELL_CONDITIONED: f64 = 1e4;
 
-/// Diagonal entries of an orthogonal factorisation below this fraction of the largest count as zero.
-const QR_FLOOR: f64 = 1e-14;
+/// Diagonal entries of an orthogonal factorisation below this fraction of the largest count as zero:
+/// what rounding in the user's own arithmetic leaves of a zero, say where vectors were centred. A
+/// direction that is seen so little moves neither the fit nor the objective within their tolerances,
+/// and if it does, the fit shows it.
+const QR_FLOOR: f64 = 1e-11;
 
 /// Most numbers in a stack of measurements that is factored.
 const LARGEST_STACK: usize = 1 << 24;

@@ -141,14 +141,20 @@ pub(super) struct Incumbent {
     /// Tangent space at an interpolating point of low rank, on which dual vectors are sharpened.
     pub(super) tangent: Option<Tangent>,
     pub(super) unique: bool,
+    /// Whether the bound grew beyond all that a feasible point could cost.
+    pub(super) unbounded: bool,
 }
 
-/// Largest `|B(Z) - b| / |b|` of an answer that counts as fitting the measurements.
-pub(super) const FEASIBLE: f64 = 1e-9;
+/// Largest `|B(Z) - b| / |b|` of an answer that counts as fitting the measurements: little more than
+/// rounding, since measurements that nearly repeat one another say much by small differences.
+pub(super) const FEASIBLE: f64 = 1e-11;
 
 impl Incumbent {
     /// Keeps the feasible point of least cost; an infeasible one only for want of a better.
     pub(super) fn offer(&mut self, candidate: Candidate) {
+        if !(candidate.infeasibility.is_finite() && candidate.value.is_finite()) {
+            return;
+        }
         let better = match &self.best {
             None => true,
             Some(old) if !old.is_feasible() => candidate.infeasibility < old.infeasibility,

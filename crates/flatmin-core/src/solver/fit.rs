@@ -18,6 +18,9 @@ pub(super) struct Fit {
 /// Largest backward error of a measurement in a certified answer.
 pub(super) const BACKWARD: f64 = 1e-6;
 
+/// Largest `|A(X) - b| / |b|` of a certified answer, in the caller's units.
+pub(super) const CLOSE: f64 = 1e-8;
+
 impl Fit {
     pub(super) fn of(
         map: &dyn LinearMap,

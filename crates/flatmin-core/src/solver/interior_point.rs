@@ -52,6 +52,9 @@ const PATIENCE: (usize, usize) = (2, 20);
 /// bad start has to be centred first, few near the solution, where rounding has won.
 const STUCK: (usize, usize) = (20, 4);
 
+/// A bound beyond this multiple of the iterate's cost grows without end.
+const UNBOUNDED: f64 = 1e10;
+
 /// Gap above which the solution is far.
 const FAR: f64 = 1e-2;
 
@@ -88,6 +91,11 @@ pub(super) fn interior_point(
         let gap = ((value - lower).abs() / value).max(infeasible);
         if !monitor.tick("interior point", value, lower, infeasible, order) {
             break;
+        }
+        if infeasible > FEASIBLE && lower > UNBOUNDED * value {
+            // A direction with B*(y) <= 0 and <b, y> > 0: no semidefinite matrix fits.
+            incumbent.unbounded = true;
+            return Ok(());
         }
         if infeasible <= FEASIBLE && value < (1.0 - problem.tolerance) * incumbent.upper() {
             // There is a better matrix than the interpolating one of low rank.

@@ -335,7 +335,7 @@ pub(super) fn orthonormal(problem: &Equality<'_>) -> Option<Orthonormal> {
     // What the others say follows from these, or contradicts them.
     let implied = product(r.transpose(), MatRef::from_column_major_slice(&targets, rank, 1));
     let misfit: Vec<f64> = (0..m).map(|j| implied[(j, 0)] - problem.b[order[j]]).collect();
-    if norm(&misfit) > FEASIBLE * problem.norm_b {
+    if norm(&misfit) > EXACT * problem.norm_b {
         return None;
     }
     let data = q.as_ref().subcols(0, rank).col_iter().flat_map(|c| c.iter().copied()).collect();

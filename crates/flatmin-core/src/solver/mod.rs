@@ -31,7 +31,7 @@ use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs, norm};
 use crate::operator::{LinearMap, Selection, Side, Whitened, Whitening};
 use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
-use fit::{BACKWARD, Fit, in_range};
+use fit::{BACKWARD, CLOSE, Fit, in_range};
 use linear::LARGEST_SYSTEM;
 use point::Point;
 
@@ -148,7 +148,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
     let slip = if objective > 0.0 && !penalised { fit.slip / objective } else { 0.0 };
-    let fitted = penalised || fit.worst <= BACKWARD;
+    let fitted = penalised || (fit.worst <= BACKWARD && fit.feasibility <= CLOSE);
     let sound = slip <= program.tolerance && blur <= program.tolerance && fitted;
     let fits = scale == 0.0 || incumbent.upper().is_finite();
     let status = match monitor.stop {
@@ -382,6 +382,9 @@ fn travel(
         }
         let z0 = linear::least_norm(problem, &kernel);
         interior_point::interior_point(problem, z0, Some(&kernel), incumbent, monitor)?;
+        if incumbent.unbounded {
+            return no_fit(problem, outcome, incumbent);
+        }
         if !done(incumbent, monitor) {
             // Degenerate to the limits of the Schur complement: first-order rounds go on from here.
             let inverse = |y: &mut [f64]| kernel.solve_vector(y);
@@ -396,10 +399,13 @@ fn travel(
     if let Some(kernel) = linear::definite(linear::measurement_gram(&subset), problem.par) {
         let z0 = linear::least_norm(&smaller, &kernel);
         let misfit = norm(&linear::residual(problem, z0.as_ref())) / problem.norm_b;
-        if misfit <= FEASIBLE {
+        if misfit <= REPEATED {
             outcome.redundant = problem.b.len() - subset.kept.len();
             let mut inner = Incumbent::default();
             interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
+            if inner.unbounded {
+                return no_fit(problem, outcome, incumbent);
+            }
             adopt(problem, inner, |y| subset.spread(&y), incumbent);
             return Ok(outcome);
         }
@@ -417,15 +423,30 @@ fn travel(
             let z0 = linear::least_norm(&smaller, &kernel);
             let mut inner = Incumbent::default();
             interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
+            if inner.unbounded {
+                return no_fit(problem, outcome, incumbent);
+            }
             adopt(problem, inner, |y| basis.spread(y), incumbent);
             return Ok(outcome);
         }
     }
+    no_fit(problem, outcome, incumbent)
+}
+
+/// The least-squares fit of measurements that no matrix of the domain fits; bounds mean nothing.
+fn no_fit(
+    problem: &Equality<'_>,
+    mut outcome: Outcome,
+    incumbent: &mut Incumbent,
+) -> Result<Outcome, Error> {
     let (point, misfit) = linear::least_squares(problem)?;
     outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-    incumbent.best = Some(Candidate::fitting(point, misfit));
+    *incumbent = Incumbent { best: Some(Candidate::fitting(point, misfit)), ..Incumbent::default() };
     Ok(outcome)
 }
+
+/// Largest misfit of the measurements that are left out as repeating others: rounding.
+const REPEATED: f64 = 1e-13;
 
 /// Offers the answer of an equivalent problem with fewer measurements; `spread` takes its dual
 /// vectors to those of the whole.
