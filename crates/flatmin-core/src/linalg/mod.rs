@@ -133,12 +133,18 @@ pub fn row_major(a: MatRef<'_, f64>) -> Vec<f64> {
     flat
 }
 
-/// Largest absolute entry; 0 for an empty slice.
+/// Largest absolute entry; 0 for an empty slice, NaN when there is one.
+///
+/// ```
+/// use flatmin_core::linalg::max_abs;
+/// assert_eq!(max_abs(&[1.0, -3.0]), 3.0);
+/// assert!(max_abs(&[f64::NAN, 1.0]).is_nan());
+/// ```
 pub fn max_abs(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |m, v| v.abs().max(m))
+    values.iter().fold(0.0, |m: f64, v| if v.is_nan() || v.abs() > m { v.abs() } else { m })
 }
 
-/// Euclidean norm, safe against overflow.
+/// Euclidean norm, safe against overflow; NaN when there is one.
 pub fn norm(values: &[f64]) -> f64 {
     let scale = max_abs(values);
     if scale == 0.0 || !scale.is_finite() {

@@ -441,7 +441,8 @@ fn no_fit(
 ) -> Result<Outcome, Error> {
     let (point, misfit) = linear::least_squares(problem)?;
     outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-    *incumbent = Incumbent { best: Some(Candidate::fitting(point, misfit)), ..Incumbent::default() };
+    *incumbent =
+        Incumbent { best: Some(Candidate::fitting(point, misfit)), ..Incumbent::default() };
     Ok(outcome)
 }
 

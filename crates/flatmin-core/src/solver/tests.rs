@@ -544,3 +544,72 @@ fn certifies_penalised_problems() {
         assert!(matches!(error, Err(Error::Parameter { name: "the penalty", .. })));
     }
 }
+
+/// Small whole numbers, where a polished point may come out as nothing at all: it must not win.
+#[test]
+fn a_failed_polish_changes_nothing() {
+    let cases: [(usize, &[f64], &[f64]); 2] = [
+        (3, &[0., 0., 1., 0., -1., -1., -1., 0., 0.], &[2., 4., 1.]),
+        (4, &[0., -1., 1., 0., 0., 0., 1., -1., 1., 0., 0., 0.], &[8., 8., 1.]),
+    ];
+    for (d, probes, b) in cases {
+        let map = RankOne::symmetric(d, probes.to_vec()).unwrap();
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let program = Program::new(&map, b, objective).over(Domain::Semidefinite);
+            let answer = program.solve().unwrap();
+            assert_eq!(answer.status, Status::Certified, "{objective}, d = {d}");
+            let audit = Audit::new(&map, b, &answer).unwrap();
+            assert!(audit.feasibility < 1e-9 && audit.outside < 1e-13);
+        }
+    }
+}
+
+/// Two measurements that differ in the ninth digit say as much as any two: `X12 = 2`. Where rounding
+/// blurs that, nothing is certified, and never another matrix.
+#[test]
+fn nearly_equal_measurements_are_not_taken_for_one() {
+    for eps in [1e-6, 1e-8, 1e-9, 1e-10] {
+        let data = vec![1.0, 0.0, 0.0, 1.0, 1.0, eps, 0.0, 1.0];
+        let map = DenseMap::new(2, 2, data).unwrap();
+        let b = [2.0, 2.0 + 2.0 * eps];
+        let answer = Program::new(&map, &b, Objective::Nuclear).solve().unwrap();
+        assert!((answer.objective - 2.5).abs() < 1e-4, "{eps:e}: {}", answer.objective);
+        let certain = answer.status == Status::Certified;
+        assert!(certain || answer.warnings.iter().any(|w| matches!(w, Warning::Sensitive(_))));
+    }
+}
+
+/// Vectors that were centred in double precision: the direction of their mean is seen by rounding
+/// only, and counts as not seen.
+#[test]
+fn what_rounding_alone_sees_is_not_seen() {
+    let mut x = stream(61, Role::Measurements).gaussian_vector(6 * 40);
+    for row in x.chunks_exact_mut(6) {
+        row.iter_mut().for_each(|v| *v += 100.0);
+        let mean = row.iter().sum::<f64>() / 6.0;
+        row.iter_mut().for_each(|v| *v -= mean);
+    }
+    let map = RankOne::symmetric(6, x).unwrap();
+    let truth = crate::planted::symmetric(6, 1, 1, &mut stream(61, Role::Truth)).unwrap();
+    let mut b = vec![0.0; 40];
+    map.apply(truth.as_ref(), &mut b);
+    for objective in [Objective::Flat, Objective::Nuclear] {
+        let answer = Program::new(&map, &b, objective).over(Domain::Symmetric).solve().unwrap();
+        assert_eq!(answer.status, Status::Certified, "{objective}");
+        let hidden = Warning::UnidentifiedDirections { left: 1, right: 1 };
+        assert!(answer.warnings.contains(&hidden));
+    }
+}
+
+/// Noise that no positive semidefinite matrix explains is said to be that.
+#[test]
+fn names_targets_that_no_covariance_has() {
+    let (map, mut b, _) = quadratic(12, &[1.0], 40, 62);
+    let noise = stream(62, Role::Noise).gaussian_vector(40);
+    b.iter_mut().zip(noise).for_each(|(b, e)| *b = (*b + 0.05 * e).abs());
+    for objective in [Objective::Flat, Objective::Nuclear] {
+        let answer = Program::new(&map, &b, objective).over(Domain::Semidefinite).solve().unwrap();
+        assert_eq!(answer.status, Status::Inconsistent, "{objective}");
+        assert_eq!(answer.lower_bound, 0.0);
+    }
+}
