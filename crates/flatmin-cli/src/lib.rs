@@ -88,7 +88,8 @@ fn dispatch(command: &Command) -> Result<Ending, Error> {
 
 /// One line on standard error. That it cannot be written leaves nowhere to say so.
 fn complain(error: &Error) {
-    let text = error.to_string().replace(['\n', '\r'], " ");
+    let text =
+        error.to_string().replace(|c: char| c.is_control() || "\u{2028}\u{2029}".contains(c), " ");
     let _ = writeln!(std::io::stderr(), "error: {text}");
 }
 

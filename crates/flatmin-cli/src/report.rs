@@ -1,7 +1,6 @@
 //! What the command says about an answer: one JSON object, or a few lines for a reader.
 
 use crate::Error;
-use flatmin::core::solver::Warning;
 use flatmin::core::{Dims, Domain, Objective, Recovery};
 use serde::Serialize;
 use std::fmt;
@@ -48,7 +47,7 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// What [`Report::unique`] says, where that is the question.
     #[serde(skip)]
-    uniqueness: Option<&'static str>,
+    uniqueness: &'static str,
 }
 
 impl Report {
@@ -63,7 +62,7 @@ impl Report {
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
             rank: answer.rank,
-            unique: unique(answer),
+            unique: answer.unique,
             scaled_trace: answer.scaled_trace,
             iterations: answer.iterations,
             seconds,
@@ -78,34 +77,24 @@ impl Report {
     }
 }
 
-/// Whether the answer is proved to be the only solution. What no measurement sees costs nothing in
-/// `|D1 X D2|_*`, so that flat solutions may differ there.
-fn unique(answer: &Recovery) -> bool {
-    let hidden = |warning: &Warning| {
-        use Warning::{UnidentifiedCols, UnidentifiedDirections, UnidentifiedRows};
-        matches!(warning, UnidentifiedRows(_) | UnidentifiedCols(_) | UnidentifiedDirections { .. })
-    };
-    let flat = answer.objective_kind == Objective::Flat;
-    answer.unique && !(flat && answer.warnings.iter().any(hidden))
-}
-
 /// Every positive semidefinite matrix that fits quadratic measurements is equally flat, so that
 /// the certificate says nothing about which one was planted; that only one fits may.
-fn uniqueness(answer: &Recovery) -> Option<&'static str> {
-    match (answer.domain, answer.objective_kind, unique(answer)) {
+fn uniqueness(answer: &Recovery) -> &'static str {
+    match (answer.domain, answer.objective_kind, answer.unique) {
         (Domain::Semidefinite, Objective::Flat, true) => {
-            Some("proved: no other X >= 0 fits the measurements")
+            "proved: no other X >= 0 fits the measurements"
         }
         (Domain::Semidefinite, Objective::Flat, false) => {
-            Some("not proved: another X >= 0 may fit, and would be equally flat")
+            "not proved: another X >= 0 may fit, and would be equally flat"
         }
         (Domain::Semidefinite, Objective::Nuclear, true) => {
-            Some("proved: every other X >= 0 that fits has a larger trace")
+            "proved: every other X >= 0 that fits has a larger trace"
         }
         (Domain::Semidefinite, Objective::Nuclear, false) => {
-            Some("not proved: another X >= 0 may fit with the same trace")
+            "not proved: another X >= 0 may fit with the same trace"
         }
-        _ => None,
+        (_, _, true) => "proved: every other matrix that fits has a larger objective",
+        (_, _, false) => "not proved",
     }
 }
 
@@ -120,9 +109,7 @@ impl fmt::Display for Report {
         writeln!(f, "  (relative gap {:.1e})", self.relative_gap)?;
         writeln!(f, "  feasibility   {:.1e}", self.feasibility)?;
         writeln!(f, "  rank          {}", self.rank)?;
-        if let Some(said) = self.uniqueness {
-            writeln!(f, "  unique        {said}")?;
-        }
+        writeln!(f, "  unique        {}", self.uniqueness)?;
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;
         for warning in &self.warnings {

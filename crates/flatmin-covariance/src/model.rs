@@ -32,7 +32,8 @@ impl Covariance {
     ///
     /// # Errors
     /// When the shapes disagree, something is empty, a value is not finite, or a target is
-    /// negative, which no positive semidefinite matrix gives.
+    /// negative beyond rounding, which no positive semidefinite matrix gives (with noise, set such
+    /// targets to zero and solve with a penalty).
     pub fn from_arrays(
         order: usize,
         probes: Vec<f64>,
@@ -40,7 +41,10 @@ impl Covariance {
     ) -> Result<Covariance, Error> {
         let map = RankOne::symmetric(order, probes)?;
         let problem = Measured::new(map, targets, Domain::Semidefinite)?;
-        if let Some(index) = problem.targets().iter().position(|&y| y < 0.0) {
+        // Rounding may leave a square a little below zero.
+        let largest = problem.targets().iter().fold(0.0, |a: f64, y| a.max(y.abs()));
+        let negative = |&y: &f64| y < -1e-12 * largest;
+        if let Some(index) = problem.targets().iter().position(negative) {
             let name = "x^T X x for a positive semidefinite X, and so every target,";
             let got = format!("{} at index {index}", problem.targets()[index]);
             return Err(Error::Parameter { name, rule: "at least 0", got });

@@ -339,8 +339,8 @@ fn write_regularity(page: &mut String, records: &[&Record]) {
         "largest",
         "imbalance: median",
         "largest",
-        "of the bound on the norm",
-        "of the bound on the imbalance",
+        "norm bound used",
+        "imbalance bound used",
     ];
     head(page, "Regularity of the flat factors that were recovered", &names);
     for line in table.lines() {

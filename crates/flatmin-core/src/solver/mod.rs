@@ -267,6 +267,11 @@ fn equally_flat(
     (error < 1e-10).then(|| problem.bound_of(y, 1.0 + error))
 }
 
+/// Measurements of a map with a diagonal Gram from which first-order rounds come before the interior
+/// point, and how many.
+const FIRST_ORDER_FIRST: usize = 1500;
+const FIRST_ROUNDS: usize = 500;
+
 /// First-order rounds after an interior-point method that stalled.
 const LAST_ROUNDS: usize = 1000;
 
@@ -372,6 +377,13 @@ fn travel(
         repair::repair(problem, &inverse, incumbent, monitor)?;
         if done(incumbent, monitor) {
             return Ok(outcome);
+        }
+        // A round costs a decomposition of order d, a step of the interior point one of order m.
+        if dims.measurements > FIRST_ORDER_FIRST {
+            splitting::splitting(problem, &inverse, FIRST_ROUNDS, incumbent, monitor)?;
+            if done(incumbent, monitor) {
+                return Ok(outcome);
+            }
         }
     }
     let gram = linear::measurement_gram(problem.map);

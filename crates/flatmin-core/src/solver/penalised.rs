@@ -34,8 +34,8 @@ pub(super) fn travel(
     }
     if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
         let got = format!("{} measurements of {} x {}", dims.measurements, dims.rows, dims.cols);
-        let rule = "at most 6000 measurements, and at most 700 rows and columns together";
-        return Err(Error::Parameter { name: "a penalised problem", rule, got });
+        let rule = "at most 6000 measurements, and 700 rows and columns together";
+        return Err(Error::Parameter { name: "the size of a penalised problem", rule, got });
     }
     match Reduced::new(problem) {
         None => solve(problem, incumbent, monitor),

@@ -185,11 +185,13 @@ pub(super) fn check(program: &Program<'_>) -> Result<(), Error> {
         let got = tolerance.to_string();
         return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
     }
-    if let Some(penalty) = program.penalty
-        && !(penalty > 0.0 && penalty.is_finite())
-    {
-        let got = penalty.to_string();
-        return Err(Error::Parameter { name: "the penalty", rule: "positive and finite", got });
+    if let Some(penalty) = program.penalty {
+        let unit = if largest > 0.0 { penalty / largest } else { penalty };
+        if !(1e-15..=1e15).contains(&unit) {
+            let got = format!("{penalty:e} for targets up to {largest:e}");
+            let rule = "positive, and within 1e-15 and 1e15 times the largest target";
+            return Err(Error::Parameter { name: "the penalty", rule, got });
+        }
     }
     let positive = [
         ("the rank", program.rank.unwrap_or(1)),

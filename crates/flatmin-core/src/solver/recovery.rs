@@ -109,7 +109,7 @@ impl fmt::Display for Warning {
             Warning::Residual(r) => write!(
                 f,
                 "no matrix fits the measurements: the least-squares residual is {r:.2e} of the \
-                 targets' norm; the data are noisy or inconsistent"
+                 targets' norm; the data are inconsistent, or noisy and want a penalty"
             ),
         }
     }
