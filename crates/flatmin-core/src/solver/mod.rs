@@ -353,14 +353,21 @@ fn travel(
     if done(incumbent, monitor) {
         // A bound known in advance certifies any X >= 0 that fits; whether it is alone is another
         // question, which a dual vector with room beyond the tangent space answers.
-        let open = problem.domain == Domain::Semidefinite && !incumbent.unique;
-        if open && monitor.stop.is_none() && dims.measurements <= LARGEST_SYSTEM {
+        let open = problem.domain == Domain::Semidefinite && monitor.stop.is_none();
+        if open && !incumbent.unique {
+            repair::shorten(problem, incumbent, monitor)?;
+        }
+        if open && !incumbent.unique && dims.measurements <= LARGEST_SYSTEM {
             let gram = linear::measurement_gram(problem.map);
             if let Some(kernel) = linear::definite(gram, problem.par) {
                 let inverse = |y: &mut [f64]| kernel.solve_vector(y);
                 repair::repair(problem, &inverse, incumbent, monitor)?;
             }
         }
+        return Ok(outcome);
+    }
+    repair::shorten(problem, incumbent, monitor)?;
+    if done(incumbent, monitor) {
         return Ok(outcome);
     }
     if let Some(misfit) = linear::determined(problem, incumbent)? {

@@ -262,6 +262,12 @@ impl Tangent {
         self.apply(map, &self.solve(self.sign_gradient()))
     }
 
+    /// The part of `y` that leaves `P_T(B*(y))` as it is: `y - J (J^T J)^+ J^T y`.
+    pub(super) fn remainder(&self, map: &dyn LinearMap, y: &[f64]) -> Vec<f64> {
+        let along = self.apply(map, &self.solve(self.adjoint(map, y)));
+        y.iter().zip(&along).map(|(y, a)| y - a).collect()
+    }
+
     /// The vector nearest to `y` among those with `P_T(B*(y)) = U V^T`.
     pub(super) fn meet(&self, map: &dyn LinearMap, y: &[f64]) -> Vec<f64> {
         let mut g = self.adjoint(map, y);
