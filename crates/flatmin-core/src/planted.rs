@@ -2,7 +2,7 @@
 
 use crate::linalg::product;
 use crate::rng::Stream;
-use crate::{Error, Mat};
+use crate::{Error, LinearMap, Mat};
 
 /// A random `rows x cols` matrix of the given rank with unit Frobenius norm: the product of two
 /// Gaussian factors, normalised, as in the paper's experiments.
@@ -60,6 +60,32 @@ pub fn symmetric(
     // The lower triangle, twice.
     let entry = |i: usize, j: usize| product[(i.max(j), i.min(j))] / norm;
     Ok(Mat::from_fn(order, order, entry))
+}
+
+/// The targets `A(M)` of a planted matrix.
+///
+/// ```
+/// use flatmin_core::{Entries, Mat, planted};
+/// let map = Entries::new(2, 1, &[1], &[0])?;
+/// let m = Mat::from_fn(2, 1, |i, _| i as f64 + 1.0);
+/// assert_eq!(planted::targets(&m, &map)?, [2.0]);
+/// # Ok::<(), flatmin_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the matrix does not fit the map.
+pub fn targets(truth: &Mat<f64>, map: &dyn LinearMap) -> Result<Vec<f64>, Error> {
+    let dims = map.dims();
+    if truth.shape() != (dims.rows, dims.cols) {
+        return Err(Error::Shape {
+            what: "the planted matrix",
+            expected: format!("the measurements' shape {} x {}", dims.rows, dims.cols),
+            got: format!("{} x {}", truth.nrows(), truth.ncols()),
+        });
+    }
+    let mut targets = vec![0.0; dims.measurements];
+    map.apply(truth.as_ref(), &mut targets);
+    Ok(targets)
 }
 
 fn check_rank(rows: usize, cols: usize, rank: usize) -> Result<(), Error> {

@@ -20,6 +20,18 @@ pub fn degrees_of_freedom(rows: usize, cols: usize, rank: usize) -> usize {
     rank.saturating_mul((rows - rank).saturating_add(cols))
 }
 
+/// Dimension `r d - r (r - 1) / 2` of the manifold of symmetric `d x d` matrices of rank `r`: fewer
+/// measurements than this determine no such matrix. A rank above `d` counts as that.
+///
+/// ```
+/// use flatmin_core::theory::symmetric_degrees_of_freedom;
+/// assert_eq!((symmetric_degrees_of_freedom(40, 2), symmetric_degrees_of_freedom(3, 3)), (79, 6));
+/// ```
+pub fn symmetric_degrees_of_freedom(order: usize, rank: usize) -> usize {
+    let rank = rank.min(order);
+    rank.saturating_mul(order) - rank * rank.saturating_sub(1) / 2
+}
+
 /// Statistical dimension of the descent cone of the nuclear norm at a `d1 x d2` matrix of rank
 /// `r`: the number of Gaussian measurements at which half of the trials recover it. A rank above
 /// `min(d1, d2)` counts as that.

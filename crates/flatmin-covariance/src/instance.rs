@@ -2,7 +2,7 @@
 
 use crate::Covariance;
 use flatmin_core::rng::Stream;
-use flatmin_core::{Error, LinearMap, Mat, RankOne, planted};
+use flatmin_core::{Error, Mat, RankOne, planted};
 
 /// A problem whose answer is known.
 #[derive(Debug, Clone)]
@@ -39,8 +39,7 @@ impl Planted {
         let truth = planted::symmetric(order, rank, 0, truth)?;
         let vectors = vectors.gaussian_vector(order * m);
         let map = RankOne::symmetric(order, vectors.clone())?;
-        let mut targets = vec![0.0; m];
-        map.apply(truth.as_ref(), &mut targets);
+        let mut targets = planted::targets(&truth, &map)?;
         // A square is not negative, whatever rounding makes of it.
         targets.iter_mut().for_each(|y| *y = y.max(0.0));
         let problem = Covariance::from_arrays(order, vectors, targets)?;

@@ -2,6 +2,8 @@
 
 use crate::Covariance;
 
+pub use flatmin_core::theory::symmetric_degrees_of_freedom as degrees_of_freedom;
+
 /// `r d`: a constant times this many Gaussian probes are proved to leave the planted matrix as the
 /// only positive semidefinite one that fits. The proof leaves the constant open.
 ///
@@ -10,18 +12,6 @@ use crate::Covariance;
 /// ```
 pub fn sample_complexity(order: usize, rank: usize) -> usize {
     rank.saturating_mul(order)
-}
-
-/// Dimension `r d - r (r - 1) / 2` of the manifold of symmetric `d x d` matrices of rank `r`: fewer
-/// probes than this determine no such matrix. A rank above `d` counts as that.
-///
-/// ```
-/// use flatmin_covariance::theory::degrees_of_freedom;
-/// assert_eq!((degrees_of_freedom(40, 2), degrees_of_freedom(3, 3)), (79, 6));
-/// ```
-pub fn degrees_of_freedom(order: usize, rank: usize) -> usize {
-    let rank = rank.min(order);
-    rank.saturating_mul(order) - rank * rank.saturating_sub(1) / 2
 }
 
 /// `sum |x_i|^2 y_i / (m d)`: the flat objective `tr(D X D)` of *every* positive semidefinite

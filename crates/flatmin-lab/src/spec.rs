@@ -1,7 +1,7 @@
 //! What is measured: cells, sweeps over cells, and the two scales.
 
 use flatmin::core::Objective;
-use flatmin::core::theory::degrees_of_freedom;
+use flatmin::core::theory::{degrees_of_freedom, symmetric_degrees_of_freedom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 
@@ -80,8 +80,7 @@ impl Model {
     /// ```
     pub fn degrees_of_freedom(self, rows: usize, cols: usize, rank: usize) -> usize {
         if self.is_symmetric() {
-            let rank = rank.min(rows);
-            rank * rows - rank * rank.saturating_sub(1) / 2
+            symmetric_degrees_of_freedom(rows, rank)
         } else {
             degrees_of_freedom(rows, cols, rank)
         }

@@ -2,7 +2,7 @@
 
 use crate::QuadNet;
 use flatmin_core::rng::Stream;
-use flatmin_core::{Error, LinearMap, Mat, RankOne, planted};
+use flatmin_core::{Error, Mat, RankOne, planted};
 
 /// A problem whose answer is known.
 #[derive(Debug, Clone)]
@@ -40,8 +40,7 @@ impl Planted {
         let truth = planted::symmetric(order, positive, negative, truth)?;
         let vectors = vectors.gaussian_vector(order * m);
         let map = RankOne::symmetric(order, vectors.clone())?;
-        let mut targets = vec![0.0; m];
-        map.apply(truth.as_ref(), &mut targets);
+        let targets = planted::targets(&truth, &map)?;
         let problem = QuadNet::from_arrays(order, vectors, targets)?;
         Ok(Planted { problem, truth })
     }

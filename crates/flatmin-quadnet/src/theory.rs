@@ -8,6 +8,8 @@
 
 use flatmin_core::{Gram, Rescaling};
 
+pub use flatmin_core::theory::symmetric_degrees_of_freedom as degrees_of_freedom;
+
 /// `(r1 + r2) d`: a constant times this many Gaussian inputs are proved to suffice for every flat
 /// student to be the teacher, which has `r1` positive and `r2` negative units, when `d` exceeds a
 /// constant times `log m`. The proof leaves the constants open.
@@ -17,18 +19,6 @@ use flatmin_core::{Gram, Rescaling};
 /// ```
 pub fn sample_complexity(order: usize, positive: usize, negative: usize) -> usize {
     positive.saturating_add(negative).saturating_mul(order)
-}
-
-/// Dimension `r d - r (r - 1) / 2` of the manifold of symmetric `d x d` matrices of rank
-/// `r = r1 + r2`: fewer inputs than this determine no teacher. A rank above `d` counts as that.
-///
-/// ```
-/// use flatmin_quadnet::theory::degrees_of_freedom;
-/// assert_eq!((degrees_of_freedom(40, 3), degrees_of_freedom(3, 3)), (117, 6));
-/// ```
-pub fn degrees_of_freedom(order: usize, rank: usize) -> usize {
-    let rank = rank.min(order);
-    rank.saturating_mul(order) - rank * rank.saturating_sub(1) / 2
 }
 
 /// The rescaling of the population, `E D^2 = (1 + 2/d) I`: with ever more Gaussian inputs the flat

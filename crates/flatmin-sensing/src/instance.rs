@@ -2,7 +2,7 @@
 
 use crate::Sensing;
 use flatmin_core::rng::Stream;
-use flatmin_core::{DenseMap, Error, LinearMap, Mat, planted};
+use flatmin_core::{DenseMap, Error, Mat, planted};
 
 /// A problem whose answer is known.
 #[derive(Debug, Clone)]
@@ -47,16 +47,7 @@ impl Planted {
     /// # Errors
     /// When the matrix does not fit the map, or its measurements are not finite.
     pub fn measured(truth: Mat<f64>, map: DenseMap) -> Result<Planted, Error> {
-        let dims = map.dims();
-        if truth.shape() != (dims.rows, dims.cols) {
-            return Err(Error::Shape {
-                what: "the planted matrix",
-                expected: format!("the measurements' shape {} x {}", dims.rows, dims.cols),
-                got: format!("{} x {}", truth.nrows(), truth.ncols()),
-            });
-        }
-        let mut targets = vec![0.0; dims.measurements];
-        map.apply(truth.as_ref(), &mut targets);
+        let targets = planted::targets(&truth, &map)?;
         let problem = Sensing::new(map, targets)?;
         Ok(Planted { problem, truth })
     }

@@ -14,6 +14,7 @@ use super::program::Observer;
 use super::recovery::Progress;
 use crate::linalg::{self, Par, kernel::dot, norm};
 use crate::operator::LinearMap;
+use crate::theory::{degrees_of_freedom, symmetric_degrees_of_freedom};
 use crate::{Error, Mat};
 use std::ops::ControlFlow;
 
@@ -70,11 +71,10 @@ impl Equality<'_> {
     /// `r rho - r (r - 1) / 2` over a symmetric domain.
     pub(super) fn freedom(&self, rank: usize) -> usize {
         let dims = self.map.dims();
-        let rank = rank.min(dims.rows).min(dims.cols);
         if self.domain.is_symmetric() {
-            rank * dims.rows - rank * rank.saturating_sub(1) / 2
+            symmetric_degrees_of_freedom(dims.rows, rank)
         } else {
-            rank * (dims.rows + dims.cols - rank)
+            degrees_of_freedom(dims.rows, dims.cols, rank)
         }
     }
 

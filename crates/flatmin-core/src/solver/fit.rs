@@ -24,6 +24,7 @@ pub(super) const CLOSE: f64 = 1e-8;
 impl Fit {
     pub(super) fn of(
         map: &dyn LinearMap,
+        norms: &[f64],
         targets: &[f64],
         dual: &[f64],
         l: MatRef<'_, f64>,
@@ -35,7 +36,7 @@ impl Fit {
         let (size, misfit) = (norm(targets), norm(&residual));
         let x = product(product(r.transpose(), r).as_ref(), product(l.transpose(), l).as_ref());
         let x = (0..x.nrows()).map(|i| x[(i, i)]).sum::<f64>().max(0.0).sqrt();
-        let errors = residual.iter().zip(targets).zip(map.norms());
+        let errors = residual.iter().zip(targets).zip(norms);
         let errors = errors.map(|((r, b), a)| r.abs() / (a * x + b.abs()).max(f64::MIN_POSITIVE));
         Fit {
             worst: errors.fold(0.0, f64::max),

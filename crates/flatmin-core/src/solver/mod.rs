@@ -29,7 +29,7 @@ use crate::Mat;
 use crate::error::Error;
 use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs, norm};
-use crate::operator::{LinearMap, Selection, Side, Whitened, Whitening};
+use crate::operator::{Dims, LinearMap, Selection, Side, Whitened, Whitening};
 use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, Monitor, Stop, relative_gap};
 use fit::{BACKWARD, CLOSE, Fit, in_range};
 use linear::LARGEST_SYSTEM;
@@ -64,7 +64,8 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     };
     // A penalty weighs the misfits as they are.
     let penalised = program.penalty.is_some();
-    let weights = if penalised { None } else { equilibration(map, operator, &left, right) };
+    let norms = map.norms();
+    let weights = if penalised { None } else { equilibration(&norms, operator, &left, right) };
     let equilibrated;
     let operator = match &weights {
         None => operator,
@@ -108,7 +109,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     };
     let mut incumbent = Incumbent::default();
     if flat && domain == Domain::Semidefinite && !penalised && scale > 0.0 {
-        incumbent.bound = equally_flat(&problem, map, weights.as_deref());
+        incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
     }
     let outcome = if scale > 0.0 && penalised {
         penalised::travel(&problem, &mut incumbent, &mut monitor)?;
@@ -144,7 +145,7 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
             rescaling.scaled_trace(l.as_ref(), r.as_ref())?
         };
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
-    let fit = Fit::of(map, program.targets, &dual, l.as_ref(), r.as_ref());
+    let fit = Fit::of(map, &norms, program.targets, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
     let slip = if objective > 0.0 && !penalised { fit.slip / objective } else { 0.0 };
@@ -222,9 +223,9 @@ const UNEVEN: f64 = 1e3;
 
 /// Weights `1 / |B_i|_F` for the measurements in whitened variables, when their sizes differ much.
 ///
-/// `|B_i|` lies within the condition of `P1` and `P2` of `|A_i|`, which is cheap to know.
+/// `|B_i|` lies within the condition of `P1` and `P2` of `|A_i|`, which is known: `plain`.
 fn equilibration(
-    map: &dyn LinearMap,
+    plain: &[f64],
     whitened: &dyn LinearMap,
     left: &Whitening,
     right: &Whitening,
@@ -233,7 +234,7 @@ fn equilibration(
         let seen = norms.iter().filter(|&&n| n > 0.0);
         max_abs(norms) / seen.fold(f64::INFINITY, |a, &b| a.min(b))
     };
-    if uneven(&map.norms()) * left.condition() * right.condition() <= UNEVEN {
+    if uneven(plain) * left.condition() * right.condition() <= UNEVEN {
         return None;
     }
     let norms = whitened.norms();
@@ -253,12 +254,12 @@ fn equilibration(
 /// all positive semidefinite matrices that fit are equally flat.
 fn equally_flat(
     problem: &Equality<'_>,
-    map: &dyn LinearMap,
+    dims: Dims,
+    norms: &[f64],
     weights: Option<&[f64]>,
 ) -> Option<Bound> {
-    let dims = map.dims();
     let unit = (dims.measurements * dims.rows) as f64;
-    let mut y: Vec<f64> = map.norms().iter().map(|n| n / unit).collect();
+    let mut y: Vec<f64> = norms.iter().map(|n| n / unit).collect();
     y.iter_mut().zip(weights.into_iter().flatten()).for_each(|(y, w)| *y /= w);
     // In whitened variables D^2 is the identity.
     let mut off = problem.map.adjoint_matrix(&y);
@@ -422,11 +423,7 @@ fn travel(
             outcome.redundant = problem.b.len() - subset.kept.len();
             let mut inner = Incumbent::default();
             interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
-            if inner.unbounded {
-                return no_fit(problem, outcome, incumbent);
-            }
-            adopt(problem, inner, |y| subset.spread(&y), incumbent);
-            return Ok(outcome);
+            return adopt(problem, inner, |y| subset.spread(&y), outcome, incumbent);
         }
     }
     // Their Gram squares what sets nearly equal measurements apart; an orthonormal basis does not.
@@ -442,11 +439,7 @@ fn travel(
             let z0 = linear::least_norm(&smaller, &kernel);
             let mut inner = Incumbent::default();
             interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
-            if inner.unbounded {
-                return no_fit(problem, outcome, incumbent);
-            }
-            adopt(problem, inner, |y| basis.spread(y), incumbent);
-            return Ok(outcome);
+            return adopt(problem, inner, |y| basis.spread(y), outcome, incumbent);
         }
     }
     no_fit(problem, outcome, incumbent)
@@ -474,8 +467,12 @@ fn adopt(
     problem: &Equality<'_>,
     inner: Incumbent,
     spread: impl Fn(Vec<f64>) -> Vec<f64>,
+    outcome: Outcome,
     incumbent: &mut Incumbent,
-) {
+) -> Result<Outcome, Error> {
+    if inner.unbounded {
+        return no_fit(problem, outcome, incumbent);
+    }
     if let Some(Bound { y, lower }) = inner.bound {
         incumbent.offer_bound(Bound { y: spread(y), lower });
     }
@@ -483,6 +480,7 @@ fn adopt(
         incumbent.offer(problem.candidate(best.point));
     }
     incumbent.unique = inner.unique;
+    Ok(outcome)
 }
 
 #[cfg(test)]
