@@ -46,6 +46,7 @@ pub use flatmin_completion as completion;
 pub use flatmin_core as core;
 pub use flatmin_covariance as covariance;
 pub use flatmin_quadnet as quadnet;
+pub use flatmin_rpca as rpca;
 pub use flatmin_sensing as sensing;
 
 /// What most programs need.
@@ -55,5 +56,6 @@ pub mod prelude {
     pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
     pub use flatmin_covariance::Covariance;
     pub use flatmin_quadnet::QuadNet;
+    pub use flatmin_rpca::RobustPca;
     pub use flatmin_sensing::Sensing;
 }
