@@ -40,7 +40,8 @@ pub use flatmin_core::theory::{degrees_of_freedom, incoherence};
 ///
 /// ```
 /// use flatmin_rpca::theory::critical_corruption;
-/// assert!((critical_corruption(60, 60, 3) - 0.461).abs() < 1e-3);
+
+/// assert!((critical_corruption(60, 60, 3) - 0.456).abs() < 1e-3);
 /// assert_eq!(critical_corruption(60, 60, 60), 0.0);
 /// ```
 pub fn critical_corruption(rows: usize, cols: usize, rank: usize) -> f64 {
