@@ -11,9 +11,10 @@
 //! ```
 //!
 //! - *Constrained*: proved, up to terms of order `sqrt(n)`, when the sparse part is sparse in a basis
-//!   drawn at random: M. McCoy, J. Tropp, *Sharp recovery bounds for convex demixing, with
-//!   applications*, Foundations of Computational Mathematics 14, 2014 (arXiv 1205.1580). Here it is
-//!   sparse in the basis of the entries, so the line is a guide; recovery is seen to end before it.
+//!   drawn at random (Theorem III of the source of [`statistical_dimension`]; M. McCoy, J. Tropp,
+//!   *Sharp recovery bounds for convex demixing, with applications*, Foundations of Computational
+//!   Mathematics 14, 2014, arXiv 1205.1580). Here it is sparse in the basis of the entries, so the line
+//!   is a guide; recovery is seen to end before it.
 //! - *Penalised*: derived in this project for the same random basis; not proved, and right in
 //!   simulations of it (`tests/random_basis.rs`). Recovery fails when some direction raises `|.|_*`
 //!   at a rate `a` and lowers `lambda sum |.|` faster; the widths `F(a)` and `H(a)` say how much of
