@@ -4,51 +4,9 @@
 //! is `P_ij = p`. Exact completion is impossible where a row or a column is never seen, and hard
 //! where the matrix is *coherent*: concentrated on few entries, which random sampling misses.
 
-use flatmin_core::error::finite;
-use flatmin_core::linalg::{Par, max_abs, svd};
-use flatmin_core::{Error, Gram, Mat, MatRef, Rescaling};
+use flatmin_core::{Error, Gram, MatRef, Rescaling};
 
-pub use flatmin_core::theory::degrees_of_freedom;
-
-/// Coherence `mu` of a matrix of rank `r` with thin singular vectors `U`, `V`: the larger of
-/// `d1/r max_i |U_i|^2` and `d2/r max_j |V_j|^2`, between 1 (spread out) and `max(d1, d2)/r`
-/// (concentrated). The zero matrix has none and gives 0.
-///
-/// The rank is numerical: singular values above `max(d1, d2)` rounding errors of the largest count.
-/// Source: E. Candès, B. Recht, *Exact matrix completion via convex optimization*, Foundations of
-/// Computational Mathematics 9, 2009.
-///
-/// ```
-/// use flatmin_completion::{Mat, theory::incoherence};
-/// assert!((incoherence(Mat::full(4, 6, 1.0).as_ref())? - 1.0).abs() < 1e-12);
-/// let one_entry = Mat::from_fn(4, 6, |i, j| if (i, j) == (1, 2) { 1.0 } else { 0.0 });
-/// assert!((incoherence(one_entry.as_ref())? - 6.0).abs() < 1e-12);
-/// # Ok::<(), flatmin_completion::Error>(())
-/// ```
-///
-/// # Errors
-/// When an entry is not finite (the error's index counts column by column).
-pub fn incoherence(matrix: MatRef<'_, f64>) -> Result<f64, Error> {
-    let entries: Vec<f64> = matrix.col_iter().flat_map(|c| c.iter().copied()).collect();
-    finite("the matrix", &entries)?;
-    // The factorisation wants squares inside double precision.
-    let scale = max_abs(&entries);
-    if scale == 0.0 {
-        return Ok(0.0);
-    }
-    let (rows, cols) = matrix.shape();
-    let scaled = Mat::from_fn(rows, cols, |i, j| matrix[(i, j)] / scale);
-    let svd = svd(scaled.as_ref(), Par::Seq)?;
-    let floor = rows.max(cols) as f64 * f64::EPSILON * svd.s[0];
-    let rank = svd.s.iter().filter(|&&s| s > floor).count();
-    let coherence = |frame: MatRef<'_, f64>| {
-        let largest = (0..frame.nrows())
-            .map(|i| frame.row(i).iter().take(rank).map(|v| v * v).sum::<f64>())
-            .fold(0.0, f64::max);
-        largest * frame.nrows() as f64 / rank as f64
-    };
-    Ok(coherence(svd.u.as_ref()).max(coherence(svd.v.as_ref())))
-}
+pub use flatmin_core::theory::{degrees_of_freedom, incoherence};
 
 /// Expected numbers of observed entries in each row and in each column, for sampling
 /// probabilities `P` (`d1 x d2`).
@@ -142,35 +100,11 @@ pub fn coupon_collector(rows: usize, cols: usize, eta: f64) -> Result<f64, Error
 mod tests {
     use super::*;
     use crate::{Planted, instance::power_law_probabilities};
-    use flatmin_core::planted;
+    use flatmin_core::Mat;
     use flatmin_core::rng::{Role, Stream};
 
     fn stream(trial: u64, role: Role) -> Stream {
         Stream::new(21, "theory", 0, trial, role)
-    }
-
-    #[test]
-    fn incoherence_is_scale_free_and_within_its_range() {
-        for (rows, cols, rank) in [(1, 1, 1), (20, 12, 2), (12, 20, 3), (9, 9, 9)] {
-            let m = planted::low_rank(rows, cols, rank, &mut stream(0, Role::Truth)).unwrap();
-            let mu = incoherence(m.as_ref()).unwrap();
-            let largest = rows.max(cols) as f64 / rank as f64;
-            assert!((1.0 - 1e-12..=largest + 1e-12).contains(&mu), "{mu}");
-            let small = Mat::from_fn(rows, cols, |i, j| 1e-200 * m[(i, j)]);
-            approx::assert_relative_eq!(
-                incoherence(small.as_ref()).unwrap(),
-                mu,
-                max_relative = 1e-6
-            );
-            // The basis of a square matrix of full rank has nothing to concentrate.
-            if rank == rows && rank == cols {
-                approx::assert_relative_eq!(mu, 1.0, max_relative = 1e-12);
-            }
-        }
-        assert_eq!(incoherence(Mat::zeros(3, 2).as_ref()).unwrap(), 0.0);
-        assert_eq!(incoherence(Mat::zeros(0, 2).as_ref()).unwrap(), 0.0);
-        let bad = Mat::from_fn(2, 2, |i, j| if i + j == 2 { f64::NAN } else { 1.0 });
-        assert!(matches!(incoherence(bad.as_ref()), Err(Error::NotFinite { index: 3, .. })));
     }
 
     /// Rescaling matrices of samples, averaged over trials, against the prediction.

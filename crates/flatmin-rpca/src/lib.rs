@@ -10,7 +10,8 @@
 //! absolute sum at most `tau`; its flat minima, measured on a smooth majoriser ([`RobustLoss`]), are
 //! the balanced factors of the solutions of the constrained program. Its penalised twin, with
 //! `lambda = 1 / sqrt(max(d1, d2))`, traces the same solutions without `tau` being known. Every
-//! answer carries a matrix `Q` that proves it.
+//! answer carries a matrix `Q` that proves it. [`theory`] has the numbers, [`Planted`] the problems to
+//! try them on.
 //!
 //! Source: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, *Flat minima generalize for low-rank
 //! matrix recovery*, Information and Inference 13(2), 2024 (arXiv 2203.03756). The penalised program
@@ -32,12 +33,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod decomposition;
+pub mod instance;
+mod loss;
 mod problem;
 mod program;
+pub mod projection;
 mod solver;
+pub mod theory;
 
 pub use decomposition::{Decomposition, Warning};
 pub use flatmin_core as core;
 pub use flatmin_core::{Error, Mat, MatRef, Progress, Status};
+pub use instance::Planted;
+pub use loss::{Majoriser, RobustLoss};
 pub use problem::RobustPca;
 pub use program::{Form, Program};
