@@ -65,11 +65,8 @@ pub struct Decomposition {
     /// Number of singular values of the low-rank part above `1e-7` of the largest. The factors may
     /// carry more columns.
     pub rank: usize,
-    /// Whether the answer is proved to be the only solution (to the precision of the certificate);
-    /// `false` says only that this was not proved.
-    pub unique: bool,
-    /// Exact scaled trace `2 |L|_F^2 + 2 |R|_F^2` of the majoriser's Hessian at
-    /// [`Decomposition::factors`].
+    /// Exact scaled trace of the majoriser's Hessian at [`Decomposition::factors`]: `2 |L|_F^2 +
+    /// 2 |R|_F^2` where everything is seen ([`Majoriser`](crate::Majoriser) has the general formula).
     pub scaled_trace: f64,
     /// Iterations over all roads.
     pub iterations: usize,
@@ -94,7 +91,7 @@ pub struct Decomposition {
 
 impl Decomposition {
     /// Balanced factors `L = U S^{1/2}` (`d1 x k`) and `R = V S^{1/2}` (`d2 x k`) of the low-rank
-    /// part `X = U S V^T`: a flat pair.
+    /// part `X = U S V^T`: of all pairs with this product the flattest, where everything is seen.
     pub fn factors(&self) -> (MatRef<'_, f64>, MatRef<'_, f64>) {
         (self.left.as_ref(), self.right.as_ref())
     }

@@ -157,9 +157,10 @@ impl RobustPca {
         Program::new(self, Form::Penalised { lambda })
     }
 
-    /// `min |X|_*  s.t.  sum |Y - X| <= tau`, the sum over the seen entries: the program whose
-    /// solutions are the flat minima of the robust loss ([`RobustLoss`](crate::RobustLoss)), `tau`
-    /// being the absolute sum of the sparse part.
+    /// `min |X|_*  s.t.  sum |Y - X| <= tau`, the sum over the seen entries, `tau` being the absolute
+    /// sum of the sparse part. Where everything is seen its solutions are the flat minima of the
+    /// robust loss ([`RobustLoss`](crate::RobustLoss)); holes would weigh rows and columns, as in
+    /// matrix completion, and are not weighed here.
     pub fn constrained(&self, tau: f64) -> Program<'_> {
         Program::new(self, Form::Constrained { tau })
     }

@@ -15,13 +15,13 @@
 //! Lemma 2.4; Polyak, *Some methods of speeding up the convergence of iteration methods*, USSR
 //! Comput. Math. Math. Phys. 4, 1964.
 
-use super::identify::Split;
-use super::incumbent::Incumbent;
+use super::identify::{self, Split};
+use super::incumbent::{Incumbent, Pair};
 use super::monitor::Monitor;
 use super::posed::Posed;
-use super::rounds::clip;
-use flatmin_core::linalg;
+use super::rounds::{Rounds, clip};
 use flatmin_core::linalg::parallel::{PIECE, map};
+use flatmin_core::linalg::{self, Svd};
 use flatmin_core::{Error, Mat, MatMut};
 
 /// Steps after which no certificate is expected.
@@ -36,8 +36,28 @@ const PAID: f64 = 0.1;
 /// Norm of `W` below which the certificate leaves room.
 const ROOM: f64 = 1.0 - 1e-6;
 
+/// Follows `x`, which the field of `rounds` holds, to an exact decomposition, and offers it with what
+/// a certificate near `q` proves.
+pub(super) fn exactly(
+    posed: &Posed<'_>,
+    rounds: &Rounds,
+    x: Svd,
+    q: &[f64],
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Error> {
+    let Some(split) = identify::complete(posed, x, rounds.level, &rounds.x, monitor)? else {
+        return Ok(());
+    };
+    prove(posed, &split, rounds.level * rounds.mu, q.to_vec(), incumbent, monitor)?;
+    let nuclear = split.x.s.iter().sum();
+    let deviation = split.deviation(posed);
+    incumbent.offer(posed, Pair { x: split.x, nuclear, deviation });
+    Ok(())
+}
+
 /// Looks for a certificate with `|Q_ij| <= lambda` near `q`, and offers what it proves.
-pub(super) fn prove(
+fn prove(
     posed: &Posed<'_>,
     split: &Split,
     lambda: f64,

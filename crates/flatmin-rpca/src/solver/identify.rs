@@ -60,7 +60,7 @@ pub(super) fn rank(
 ) -> Result<Option<Svd>, Error> {
     let mut last = 0;
     for _ in 0..ROUNDS {
-        let round = rounds.advance(posed, spectrum)?;
+        let round = rounds.advance(posed, spectrum, 0.0)?;
         let rank = round.x.s.len();
         let cost = (round.nuclear, 0.0);
         if !monitor.tick("finding the rank", cost, round.primal, rank) {

@@ -22,6 +22,13 @@ pub(super) struct Pair {
     pub(super) deviation: f64,
 }
 
+impl Pair {
+    /// What the constraint is missed by.
+    fn excess(&self, posed: &Posed<'_>) -> f64 {
+        posed.excess(self.deviation)
+    }
+}
+
 /// A valid dual matrix and its value.
 pub(super) struct Bound {
     pub(super) q: Vec<f64>,
@@ -34,15 +41,25 @@ pub(super) struct Bound {
 pub(super) struct Incumbent {
     pub(super) best: Option<Pair>,
     pub(super) bound: Option<Bound>,
-    pub(super) unique: bool,
 }
 
 impl Incumbent {
-    /// Keeps the pair of less cost.
+    /// Keeps the pair of less cost among those that meet the constraint to the tolerance; while there
+    /// is none, the one that comes nearest.
     pub(super) fn offer(&mut self, posed: &Posed<'_>, pair: Pair) {
         let value = self.value(posed, &pair);
-        let old = self.best.as_ref().map(|old| self.value(posed, old));
-        if value.is_finite() && old.is_none_or(|old| value < old) {
+        let better = match &self.best {
+            None => true,
+            Some(old) => {
+                let (new_excess, old_excess) = (pair.excess(posed), old.excess(posed));
+                if new_excess.max(old_excess) <= posed.tolerance {
+                    value < self.value(posed, old)
+                } else {
+                    new_excess < old_excess
+                }
+            }
+        };
+        if value.is_finite() && better {
             self.best = Some(pair);
         }
     }
@@ -87,8 +104,10 @@ impl Incumbent {
         }
     }
 
+    /// Whether the gap is closed and the constraint met, both to the tolerance.
     pub(super) fn certified(&self, posed: &Posed<'_>) -> bool {
-        self.gap(posed) <= posed.tolerance
+        let met = self.best.as_ref().is_some_and(|pair| pair.excess(posed) <= posed.tolerance);
+        met && self.gap(posed) <= posed.tolerance
     }
 }
 

@@ -92,17 +92,11 @@ fn travel(
     let form = Form::Penalised { lambda };
     let mut rounds = Rounds::new(posed, form, PENALTY / norm, q);
     if let Some(x) = identify::rank(posed, &mut rounds, &mut spectrum, hint, monitor)? {
-        let theta = rounds.level;
-        if let Some(split) = identify::complete(posed, x, theta, &rounds.x, monitor)? {
-            let mut q = vec![0.0; posed.y.len()];
-            rounds.multiplier(posed, &mut q);
-            certificate::prove(posed, &split, lambda, q, incumbent, monitor)?;
-            let nuclear = split.x.s.iter().sum();
-            let deviation = split.deviation(posed);
-            incumbent.offer(posed, Pair { x: split.x, nuclear, deviation });
-        }
+        let mut q = vec![0.0; posed.y.len()];
+        rounds.multiplier(posed, &mut q);
+        certificate::exactly(posed, &rounds, x, &q, incumbent, monitor)?;
     }
-    if incumbent.certified(posed) || monitor.stop.is_some() {
+    if incumbent.certified(posed) {
         return Ok(());
     }
     rounds.adopt(posed, posed.form);
@@ -119,6 +113,7 @@ fn report(
     monitor: &Monitor<'_>,
 ) -> Decomposition {
     let gap = incumbent.gap(posed);
+    let certified = incumbent.certified(posed);
     let pair = incumbent.best.unwrap_or_else(|| Pair::zero(posed));
     let (q, lower, largest) = match incumbent.bound {
         Some(bound) => (bound.q, bound.lower, bound.largest),
@@ -128,19 +123,13 @@ fn report(
         Form::Penalised { lambda } => (pair.nuclear + lambda * pair.deviation, lambda),
         Form::Constrained { .. } => (pair.nuclear, largest),
     };
-    let feasibility = match posed.form {
-        Form::Penalised { .. } => 0.0,
-        Form::Constrained { tau } => {
-            let unit = if tau > 0.0 { tau } else { problem.absolute_sum() / scale };
-            if pair.deviation > tau { (pair.deviation - tau) / unit } else { 0.0 }
-        }
-    };
+    let feasibility = posed.excess(pair.deviation);
     let largest = pair.x.s.first().copied().unwrap_or(0.0);
     let roots: Vec<f64> = pair.x.s.iter().map(|s| (s * scale).sqrt()).collect();
     let left = scale_columns(pair.x.u.as_ref(), &roots);
     let right = scale_columns(pair.x.v.as_ref(), &roots);
     let sparse = sparse_part(posed, scale, left.as_ref(), right.as_ref());
-    let status = if gap <= posed.tolerance && feasibility <= posed.tolerance {
+    let status = if certified {
         Status::Certified
     } else {
         match monitor.stop {
@@ -172,8 +161,7 @@ fn report(
         relative_gap: gap.min(1.0),
         feasibility,
         rank: pair.x.s.iter().filter(|&&s| s > 1e-7 * largest).count(),
-        unique: incumbent.unique,
-        scaled_trace: 4.0 * pair.nuclear * scale,
+        scaled_trace: scaled_trace(posed, left.as_ref(), right.as_ref()),
         iterations: monitor.iterations,
         lambda,
         tau: pair.deviation * scale,
@@ -185,6 +173,26 @@ fn report(
         right,
         sparse,
     }
+}
+
+/// `(2 / d1) sum_j n_j |R_j|^2 + (2 / d2) sum_i n_i |L_i|^2`, the `n` counting the seen entries of
+/// columns and rows: `2 |L|_F^2 + 2 |R|_F^2` where everything is seen.
+fn scaled_trace(posed: &Posed<'_>, left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> f64 {
+    let (mut in_rows, mut in_cols) = (vec![0.0; posed.rows], vec![0.0; posed.cols]);
+    for (j, count) in in_cols.iter_mut().enumerate() {
+        let column = posed.seen.map(|seen| &seen[j * posed.rows..(j + 1) * posed.rows]);
+        for (i, in_row) in in_rows.iter_mut().enumerate() {
+            if column.is_none_or(|seen| seen[i]) {
+                *in_row += 1.0;
+                *count += 1.0;
+            }
+        }
+    }
+    let weighed = |a: MatRef<'_, f64>, n: &[f64]| -> f64 {
+        a.col_iter().map(|c| c.iter().zip(n).map(|(v, n)| n * v * v).sum::<f64>()).sum()
+    };
+    2.0 / posed.rows as f64 * weighed(right, &in_cols)
+        + 2.0 / posed.cols as f64 * weighed(left, &in_rows)
 }
 
 /// `Y - L R^T` where something is seen and the two differ by more than the answer's accuracy.

@@ -103,6 +103,18 @@ impl<'a> Posed<'a> {
         }
     }
 
+    /// Excess of a deviation over `tau`, as a part of `tau` (of `sum |Y|` where that is zero).
+    pub(super) fn excess(&self, deviation: f64) -> f64 {
+        match self.form {
+            Form::Constrained { tau } if deviation > tau => {
+                let sum =
+                    || self.scan(|_, y, _| y.iter().map(|y| y.abs()).sum::<f64>()).iter().sum();
+                (deviation - tau) / if tau > 0.0 { tau } else { sum() }
+            }
+            _ => 0.0,
+        }
+    }
+
     /// Dual value of a `Q` of operator norm at most one: `<Y, Q>`, less `tau max|Q_ij|` in the
     /// constrained form.
     pub(super) fn dual_value(&self, pairing: f64, largest: f64) -> f64 {

@@ -40,7 +40,8 @@ pub(super) struct Round {
     /// `|X|_*`, and `sum |Y - X|`.
     pub(super) nuclear: f64,
     pub(super) deviation: f64,
-    /// `|Y - X - S|_F` for the new `S`, and `mu` times the change of `S`.
+    /// `|Y - X - S|_F` for the new `S`, and `mu` times the change of `S`, had the round ended at the
+    /// image.
     pub(super) primal: f64,
     pub(super) dual: f64,
     /// Singular value number `rank + 1` before shrinking, times `mu`: below one; zero when unknown.
@@ -125,11 +126,12 @@ impl Rounds {
         });
     }
 
-    /// One round; `B` moves to its image.
+    /// One round; `B` moves to its image, and `beyond` times the step to it farther.
     pub(super) fn advance(
         &mut self,
         posed: &Posed<'_>,
         spectrum: &mut Spectrum,
+        beyond: f64,
     ) -> Result<Round, Error> {
         self.target(posed);
         let threshold = 1.0 / self.mu;
@@ -153,7 +155,7 @@ impl Rounds {
                 deviation += if seen { apart.abs() } else { 0.0 };
                 primal += (after - before) * (after - before);
                 dual += sparse * sparse;
-                *b = image;
+                *b = image + beyond * (image - *b);
             }
             (deviation, primal, dual)
         });
