@@ -278,13 +278,12 @@ const SPLIT: (usize, Millionths) = (60, Millionths(5_000_000));
 /// One size; rank and fraction of wrong entries vary. One entry in a hundred comes first: there the
 /// theorem on few wrong entries a line has something to say.
 fn rpca(scale: Scale) -> (Vec<Cell>, u32) {
-    let (ranks, percent_and_half, trials) = match scale {
-        Scale::Quick => ((1..=22).step_by(3), (10_u32..=100).step_by(10), 5),
+    let (ranks, half_percents, trials) = match scale {
+        Scale::Quick => ((1..=22).step_by(3), (10_u32..=90).step_by(10), 5),
         Scale::Paper => ((1..=22).step_by(1), (5..=100).step_by(5), 10),
     };
     let (d, magnitude) = SPLIT;
-    let levels: Vec<u32> =
-        std::iter::once(10_000).chain(percent_and_half.map(|p| 5000 * p)).collect();
+    let levels: Vec<u32> = std::iter::once(10_000).chain(half_percents.map(|p| 5000 * p)).collect();
     let cell = |rank, corruption| {
         let (corruption, missing) = (Millionths(corruption), Millionths(0));
         let sampling = Sampling::Corrupted { corruption, missing, magnitude };

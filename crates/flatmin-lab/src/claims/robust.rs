@@ -8,9 +8,9 @@ use crate::summary::{Axis, Line, Table};
 use flatmin::rpca::theory::{critical_corruption, critical_corruption_penalised, line_scale};
 
 const PAPER: &str = "Ding, Drusvyatskiy, Fazel, Harchaoui 2024, robust PCA";
-const CONES: &str =
-    "McCoy and Tropp 2014, proved for a sparse part in a random basis: here a guide";
-const WIDTHS: &str = "this project, for a sparse part in a random basis: a guide";
+const CONES: &str = "Amelunxen, Lotz, McCoy, Tropp 2014, Theorem III, for a random basis; that entries \
+                     do no better is seen";
+const WIDTHS: &str = "this project, for a random basis; that entries do no better is seen";
 const PENALTY: &str = "Cand\u{e8}s, Li, Ma, Wright 2011, for lambda = 1/sqrt(d)";
 
 /// The fraction of wrong entries at which theory puts the end of recovery, if it says something.
