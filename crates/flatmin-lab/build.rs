@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a record's numbers depend on, relative to this crate.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "../flatmin-core/src",
     "../flatmin-sensing/src",
     "../flatmin-bilinear/src",
     "../flatmin-completion/src",
     "../flatmin-covariance/src",
     "../flatmin-quadnet/src",
+    "../flatmin-rpca/src",
     "src/regularity.rs",
+    "src/robust.rs",
     "src/trial.rs",
     "src/spec.rs",
     "../../Cargo.lock",

@@ -12,6 +12,7 @@
 //! Source: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, *Flat minima generalize for low-rank
 //! matrix recovery*, Information and Inference 13(2), 2024 (arXiv 2203.03756).
 
+pub mod acceleration;
 pub mod audit;
 pub mod error;
 pub mod flatness;

@@ -4,7 +4,8 @@
 //! ```text
 //! spec, spec_file     what is measured: cells, sweeps, scales, a user's own sweep
 //! experiment          the table of experiments
-//! trial, regularity   one draw, solved with each objective; how regular its factors are
+//! trial, robust       one draw, solved with each objective; the same for robust PCA
+//! regularity          how regular the factors are
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
@@ -25,6 +26,7 @@ pub mod record;
 pub mod regularity;
 pub mod report;
 pub mod reproduce;
+mod robust;
 pub mod runner;
 pub mod spec;
 pub mod spec_file;

@@ -1,10 +1,9 @@
 //! One row a solve, in long format.
 
-use crate::spec::{Cell, Millionths, Model, Sampling, objective_name};
-use flatmin::core::Objective;
+use crate::spec::{Cell, Millionths, Model, Objective, Sampling};
 use serde::{Deserialize, Serialize};
 
-/// The error below which a planted matrix of unit Frobenius norm counts as recovered.
+/// The relative error below which a planted matrix counts as recovered.
 pub const SUCCESS: f64 = 1e-6;
 
 /// Everything about one solve except the time it took. Quantities that a failed solve does not have
@@ -15,8 +14,7 @@ pub struct Record {
     pub experiment: String,
     /// The measurement model.
     pub model: Model,
-    /// `flat` or `nuclear`.
-    #[serde(with = "objective_name")]
+    /// What was minimised.
     pub objective: Objective,
     /// Rows.
     pub d1: usize,
@@ -40,19 +38,19 @@ pub struct Record {
     pub status: String,
     /// Whether the answer is proved optimal to `tolerance`.
     pub certified: bool,
-    /// `|D1 X D2|_*` or `|X|_*`.
+    /// `|D1 X D2|_*` or `|X|_*`; `|X|_* + lambda sum |Y - X|` for the penalised form.
     pub value: Option<f64>,
     /// Proved lower bound on it.
     pub lower_bound: Option<f64>,
     /// Their relative difference.
     pub relative_gap: Option<f64>,
-    /// `|A(X) - b| / |b|`.
+    /// `|A(X) - b| / |b|`; for robust PCA the excess of `sum |Y - X|` over `tau`, relative to it.
     pub feasibility: Option<f64>,
     /// Rank of the answer.
     pub rank_found: Option<usize>,
     /// Whether the answer is proved to be the only one.
     pub unique: Option<bool>,
-    /// `|X - M|_F`, where `|M|_F = 1`.
+    /// `|X - M|_F / |M|_F`.
     pub error: Option<f64>,
     /// Whether `error` is below [`SUCCESS`].
     pub success: bool,
@@ -84,6 +82,20 @@ pub struct Record {
     pub norm_excess: Option<f64>,
     /// `norm_excess / least_norm`.
     pub norm_excess_relative: Option<f64>,
+    /// Probability of a wrong entry, for robust PCA.
+    pub corruption: Option<Millionths>,
+    /// Probability of a missing entry, for robust PCA.
+    pub missing: Option<Millionths>,
+    /// Size of what is added to wrong entries, in mean absolute entries.
+    pub magnitude: Option<Millionths>,
+    /// Coherence of the planted matrix, for robust PCA.
+    pub incoherence: Option<f64>,
+    /// The most wrong entries in a row or column of this draw.
+    pub most_per_line: Option<usize>,
+    /// `lambda` of the penalised form, or the one that `tau` implies.
+    pub lambda: Option<f64>,
+    /// `tau` of the constrained form, or `sum |Y - X|` of the answer.
+    pub tau: Option<f64>,
     /// Version of flatmin.
     pub version: String,
 }
@@ -93,17 +105,26 @@ impl Record {
     pub fn cell(&self) -> Option<Cell> {
         let measurements = self.m;
         let entries = (self.p, self.entries, self.exponent);
-        let sampling = match (self.model, self.negative, entries) {
-            (Model::Sensing, None, (None, None, None)) => Sampling::Gaussian { measurements },
-            (Model::Bilinear, None, (None, None, None)) => Sampling::Bilinear { measurements },
-            (Model::Covariance, None, (None, None, None)) => Sampling::Covariance { measurements },
-            (Model::Quadnet, Some(negative), (None, None, None)) => {
-                Sampling::Quadnet { measurements, negative }
+        let wrong = (self.corruption, self.missing, self.magnitude);
+        let sampling = match (self.model, self.negative, entries, wrong) {
+            (Model::Rpca, None, (None, None, None), (Some(corruption), Some(missing), Some(m))) => {
+                Sampling::Corrupted { corruption, missing, magnitude: m }
             }
-            (Model::Completion, None, (Some(p), None, None)) => Sampling::Bernoulli { p },
-            (Model::Completion, None, (None, Some(entries), Some(exponent))) => {
-                Sampling::PowerLaw { entries, exponent }
-            }
+            (model, negative, entries, (None, None, None)) => match (model, negative, entries) {
+                (Model::Sensing, None, (None, None, None)) => Sampling::Gaussian { measurements },
+                (Model::Bilinear, None, (None, None, None)) => Sampling::Bilinear { measurements },
+                (Model::Covariance, None, (None, None, None)) => {
+                    Sampling::Covariance { measurements }
+                }
+                (Model::Quadnet, Some(negative), (None, None, None)) => {
+                    Sampling::Quadnet { measurements, negative }
+                }
+                (Model::Completion, None, (Some(p), None, None)) => Sampling::Bernoulli { p },
+                (Model::Completion, None, (None, Some(entries), Some(exponent))) => {
+                    Sampling::PowerLaw { entries, exponent }
+                }
+                _ => return None,
+            },
             _ => return None,
         };
         Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling })
@@ -111,6 +132,7 @@ impl Record {
 
     /// A record of a cell before anything was solved: a failure without a status.
     pub fn blank(experiment: &str, cell: &Cell, trial: u32, objective: Objective) -> Record {
+        let mut wrong = None;
         let (m, p, entries, exponent) = match cell.sampling {
             Sampling::Gaussian { measurements }
             | Sampling::Bilinear { measurements }
@@ -118,6 +140,10 @@ impl Record {
             | Sampling::Quadnet { measurements, .. } => (measurements, None, None, None),
             Sampling::Bernoulli { p } => (0, Some(p), None, None),
             Sampling::PowerLaw { entries, exponent } => (0, None, Some(entries), Some(exponent)),
+            Sampling::Corrupted { corruption, missing, magnitude } => {
+                wrong = Some((corruption, missing, magnitude));
+                (0, None, None, None)
+            }
         };
         let negative = match cell.sampling {
             Sampling::Quadnet { negative, .. } => Some(negative),
@@ -159,6 +185,13 @@ impl Record {
             least_norm: None,
             norm_excess: None,
             norm_excess_relative: None,
+            corruption: wrong.map(|w| w.0),
+            missing: wrong.map(|w| w.1),
+            magnitude: wrong.map(|w| w.2),
+            incoherence: None,
+            most_per_line: None,
+            lambda: None,
+            tau: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -177,7 +210,6 @@ pub struct Timed {
 #[derive(Debug, Serialize)]
 struct Timing<'a> {
     experiment: &'a str,
-    #[serde(with = "objective_name")]
     objective: Objective,
     d1: usize,
     d2: usize,
@@ -185,6 +217,7 @@ struct Timing<'a> {
     m: usize,
     p: Option<Millionths>,
     exponent: Option<Millionths>,
+    corruption: Option<Millionths>,
     trial: u32,
     seconds: f64,
 }
@@ -217,6 +250,7 @@ pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<
             m: r.m,
             p: r.p,
             exponent: r.exponent,
+            corruption: r.corruption,
             trial: r.trial,
             seconds: *seconds,
         })?;
@@ -263,11 +297,15 @@ mod tests {
             Sampling::Quadnet { measurements, negative: 1 },
             Sampling::Bernoulli { p },
             Sampling::PowerLaw { entries: 9, exponent },
+            Sampling::Corrupted { corruption: p, missing: exponent, magnitude: p },
         ] {
             let cell = Cell { rows: 5, cols: 5, rank: 2, sampling };
             let mut record = Record::blank("x", &cell, 0, Objective::Flat);
             assert_eq!(record.cell(), Some(cell));
             record.negative = if record.negative.is_some() { None } else { Some(1) };
+            assert_eq!(record.cell(), None);
+            let mut record = Record::blank("x", &cell, 0, Objective::Flat);
+            record.missing = if record.missing.is_some() { None } else { Some(p) };
             assert_eq!(record.cell(), None);
         }
     }

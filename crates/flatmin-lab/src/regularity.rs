@@ -98,15 +98,15 @@ pub fn expected_kappa(cell: &Cell) -> Option<f64> {
 }
 
 /// Independent binomial counts: of the entries seen in each row, say.
-struct Counts {
-    trials: usize,
-    p: f64,
-    many: f64,
+pub(crate) struct Counts {
+    pub(crate) trials: usize,
+    pub(crate) p: f64,
+    pub(crate) many: f64,
 }
 
 impl Counts {
     /// Probability that a count is at most `k`.
-    fn at_most(&self, k: f64) -> f64 {
+    pub(crate) fn at_most(&self, k: f64) -> f64 {
         if self.p >= 1.0 {
             return if k >= self.trials as f64 { 1.0 } else { 0.0 };
         }

@@ -3,15 +3,14 @@
 //! The page is a function of the records. What it says about time it reads from `timings.js`, which
 //! lies beside it and changes from run to run.
 
-use crate::claims::{Claim, Verdict, level, signed, size};
+use crate::claims::{Claim, Verdict, guide, level, signed, size};
 use crate::figure::{Figure, escape};
 use crate::record::{Record, SUCCESS};
 use crate::regularity::bounds_used;
 use crate::reproduce::Section;
 use crate::runner::Tally;
-use crate::spec::{Cell, Model};
-use crate::summary::{Axis, Table};
-use flatmin::core::Objective;
+use crate::spec::{Cell, Model, Objective};
+use crate::summary::{Axis, Line, Table};
 use flatmin::core::theory::statistical_dimension;
 
 /// Uncertified solves that are listed one by one; the records hold the rest.
@@ -93,7 +92,11 @@ const INTRODUCTION: &str = "\
 ‖<i>D</i>₁<i>XD</i>₂‖<sub>∗</sub>: it is the product of the factors at which the Hessian of the \
 overparameterised loss has the least scaled trace. <b>NUC</b> minimises the nuclear norm \
 ‖<i>X</i>‖<sub>∗</sub>. Both are solved on the same draw, and a draw counts as recovered when \
-‖<i>X</i> − <i>M</i>‖ &lt; 10⁻⁶ in Frobenius norm.</p>\n\
+‖<i>X</i> − <i>M</i>‖ &lt; 10⁻⁶ in Frobenius norm. In <b>robust PCA</b> the entries themselves are seen, \
+some of them grossly wrong: <i>Y</i> = <i>M</i> + <i>S</i>. The flat solutions are those of least \
+‖<i>X</i>‖<sub>∗</sub> with ∑|<i>Y</i> − <i>X</i>| ≤ τ (<b>constrained</b>, τ being ∑|<i>S</i>|); the \
+<b>penalised</b> form adds λ∑|<i>Y</i> − <i>X</i>| instead. There the error is relative to \
+‖<i>M</i>‖.</p>\n\
 <p class=\"soft\">Source of the claims: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, \
 <i>Flat minima generalize for low-rank matrix recovery</i>, Information and Inference 13(2), 2024. \
 The verdicts are computed from the records; “not decided” means that this grid or number of draws \
@@ -175,6 +178,7 @@ fn write_section(page: &mut String, section: &Section) {
             let table = Table::new(records.iter().copied());
             write_transitions(page, &table);
             write_uneven(page, &table);
+            write_corruptions(page, &table);
             write_uncertified(page, &records);
             format!("<p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n")
         }
@@ -215,6 +219,13 @@ fn caption(section: &Section, figure: &Figure) -> &'static str {
              recover. FLAT asks for a fit only: where several matrices fit, which of them is \
              returned is the solver's choice, and may be the planted one."
         }
+        Some(crate::spec::Sampling::Corrupted { .. }) => {
+            "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
+             passes one half (isotonic fit). Line: where theory puts it if the wrong entries were \
+             sparse in a random basis. Dotted: where half of the draws have at most \
+             <i>cd</i>/(<i>\u{3bc}r</i>) wrong entries in each row and column, with the largest \
+             <i>c</i> for which all such draws are recovered."
+        }
         _ => {
             "Grey: fraction of draws recovered, white where all are. Points: where the fraction \
              passes one half (isotonic fit). Dotted: degrees of freedom, below which no method can \
@@ -246,7 +257,7 @@ fn head(page: &mut String, title: &str, names: &[&str]) {
 /// The 50% points of each size, and for sensing the theory beside them.
 fn write_transitions(page: &mut String, table: &Table<'_>) {
     let lines = table.lines();
-    let lines = lines.iter().filter(|l| !matches!(l.axis, Axis::Exponent { .. }));
+    let lines = lines.iter().filter(|l| matches!(l.axis, Axis::Measurements | Axis::Probability));
     let (mut open, mut theory_too) = (false, false);
     for &line in lines {
         let gaussian = line.model == Model::Sensing;
@@ -260,15 +271,6 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
             (open, theory_too) = (true, gaussian);
         }
         let found = [Objective::Flat, Objective::Nuclear].map(|o| table.transition(line, o));
-        let half = |k: usize| match found[k] {
-            Some(t) => format!(
-                "{} ({}–{})",
-                level(line.axis, t.half),
-                level(line.axis, t.bracket.0),
-                level(line.axis, t.bracket.1)
-            ),
-            None => "not on this grid".to_owned(),
-        };
         let difference = |value: f64| match line.axis {
             Axis::Measurements => signed(value),
             _ if value.abs() < 5e-4 => "0".to_owned(),
@@ -277,8 +279,8 @@ fn write_transitions(page: &mut String, table: &Table<'_>) {
         let none = || "–".to_owned();
         let mut cells = vec![
             format!("{}, {}", size(line), line.rank),
-            half(0),
-            half(1),
+            half_point(table, line, Objective::Flat),
+            half_point(table, line, Objective::Nuclear),
             found[0].zip(found[1]).map_or_else(none, |(f, n)| difference(f.half - n.half)),
             found[1].and_then(|t| t.width).map_or_else(none, |w| level(line.axis, w)),
         ];
@@ -326,6 +328,55 @@ fn write_uneven(page: &mut String, table: &Table<'_>) {
             row(page, &[x.to_string(), count(0), count(1), error(0), error(1)]);
         }
         page.push_str("</table></div>\n");
+    }
+}
+
+/// The 50% points of both forms of robust PCA, with theory beside them.
+fn write_corruptions(page: &mut String, table: &Table<'_>) {
+    let lines = table.lines();
+    let lines = lines.iter().filter(|l| matches!(l.axis, Axis::Corruption { .. }));
+    let mut open = false;
+    for &line in lines {
+        if !open {
+            let names =
+                ["size, rank", "constrained 50%", "theory", "penalised 50%", "theory", "missing"];
+            head(
+                page,
+                "Fraction of wrong entries up to which half of the draws are recovered",
+                &names,
+            );
+            open = true;
+        }
+        let mut cells = vec![format!("{}, {}", size(line), line.rank)];
+        for objective in [Objective::Constrained, Objective::Penalised] {
+            cells.push(half_point(table, line, objective));
+            let theory = guide(line, objective);
+            cells.push(theory.map_or("–".to_owned(), |value| level(line.axis, value)));
+        }
+        if let Axis::Corruption { missing, .. } = line.axis {
+            cells.push(missing.to_string());
+        }
+        row(page, &cells);
+    }
+    if open {
+        page.push_str(
+            "</table></div>\n<p class=\"soft\">In brackets the neighbouring levels of the grid \
+             between which the 50% point lies. The theory is for a sparse part in a random \
+             basis, and a guide here.</p>\n",
+        );
+    }
+}
+
+/// The 50% point of an objective on a line, and the levels around it.
+fn half_point(table: &Table<'_>, line: Line, objective: Objective) -> String {
+    match table.transition(line, objective) {
+        Some(t) => format!(
+            "{} ({}–{})",
+            level(line.axis, t.half),
+            level(line.axis, t.bracket.0),
+            level(line.axis, t.bracket.1)
+        ),
+        None => "not on this grid".to_owned(),
     }
 }
 

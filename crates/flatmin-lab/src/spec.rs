@@ -1,6 +1,5 @@
 //! What is measured: cells, sweeps over cells, and the two scales.
 
-use flatmin::core::Objective;
 use flatmin::core::theory::{degrees_of_freedom, symmetric_degrees_of_freedom};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -62,12 +61,22 @@ pub enum Model {
     Covariance,
     /// Outputs `x_i^T X x_i` of a network with quadratic activations: a symmetric matrix.
     Quadnet,
+    /// Entries of which some are grossly wrong.
+    Rpca,
 }
 
 impl Model {
     /// Whether the unknown matrix is symmetric.
     pub fn is_symmetric(self) -> bool {
         matches!(self, Model::Covariance | Model::Quadnet)
+    }
+
+    /// What its draws can be solved for, in the order of the records.
+    pub fn objectives(self) -> [Objective; 2] {
+        match self {
+            Model::Rpca => [Objective::Constrained, Objective::Penalised],
+            _ => [Objective::Flat, Objective::Nuclear],
+        }
     }
 
     /// Dimension of the matrices of this shape and rank: `r (d1 + d2 - r)`, and
@@ -95,6 +104,48 @@ impl fmt::Display for Model {
             Model::Completion => "completion",
             Model::Covariance => "covariance",
             Model::Quadnet => "quadnet",
+            Model::Rpca => "rpca",
+        })
+    }
+}
+
+/// What is minimised on a draw: FLAT and NUC where there are linear measurements, the two forms of
+/// the program for robust PCA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Objective {
+    /// `|D1 X D2|_*`: flat minima.
+    Flat,
+    /// `|X|_*`.
+    Nuclear,
+    /// `|X|_*` over `sum |Y - X| <= tau`, with the true `tau`: flat minima of robust PCA.
+    Constrained,
+    /// `|X|_* + lambda sum |Y - X|` with the default `lambda`, which needs no `tau`.
+    Penalised,
+}
+
+impl Objective {
+    /// All of them.
+    pub const ALL: [Objective; 4] =
+        [Objective::Flat, Objective::Nuclear, Objective::Constrained, Objective::Penalised];
+
+    /// That of linear measurements; `None` for the forms of robust PCA.
+    pub fn linear(self) -> Option<flatmin::core::Objective> {
+        match self {
+            Objective::Flat => Some(flatmin::core::Objective::Flat),
+            Objective::Nuclear => Some(flatmin::core::Objective::Nuclear),
+            Objective::Constrained | Objective::Penalised => None,
+        }
+    }
+}
+
+impl fmt::Display for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Objective::Flat => "flat",
+            Objective::Nuclear => "nuclear",
+            Objective::Constrained => "constrained",
+            Objective::Penalised => "penalised",
         })
     }
 }
@@ -137,6 +188,15 @@ pub enum Sampling {
         /// Exponent of the weights; 0 is even sampling.
         exponent: Millionths,
     },
+    /// All entries or some of them, each independently wrong with the same probability.
+    Corrupted {
+        /// Probability that an entry is wrong.
+        corruption: Millionths,
+        /// Probability that it is missing.
+        missing: Millionths,
+        /// Wrong entries are off by up to this many times the mean absolute entry.
+        magnitude: Millionths,
+    },
 }
 
 /// One cell of a sweep: everything that the distribution of a trial depends on.
@@ -161,6 +221,7 @@ impl Cell {
             Sampling::Covariance { .. } => Model::Covariance,
             Sampling::Quadnet { .. } => Model::Quadnet,
             Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } => Model::Completion,
+            Sampling::Corrupted { .. } => Model::Rpca,
         }
     }
 
@@ -178,13 +239,17 @@ impl Cell {
             Sampling::PowerLaw { entries, exponent } => {
                 ("completion, power law", entries as u64, u64::from(exponent.0))
             }
+            Sampling::Corrupted { corruption, missing, magnitude } => {
+                let rest = u64::from(missing.0) << 32 | u64::from(magnitude.0);
+                ("rpca", u64::from(corruption.0), rest)
+            }
         };
         let words = [self.rows as u64, self.cols as u64, self.rank as u64, a, b];
         (family, words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb))
     }
 
-    /// The sampling parameter along which a phase transition is looked for: `m`, `p` or the
-    /// exponent.
+    /// The sampling parameter along which a phase transition is looked for: `m`, `p`, the exponent or
+    /// the probability of a wrong entry.
     pub fn level(&self) -> f64 {
         match self.sampling {
             Sampling::Gaussian { measurements }
@@ -193,6 +258,7 @@ impl Cell {
             | Sampling::Quadnet { measurements, .. } => measurements as f64,
             Sampling::Bernoulli { p } => p.value(),
             Sampling::PowerLaw { exponent, .. } => exponent.value(),
+            Sampling::Corrupted { corruption, .. } => corruption.value(),
         }
     }
 }
@@ -219,6 +285,9 @@ impl fmt::Display for Cell {
             Sampling::Bernoulli { p } => write!(f, "p = {p}"),
             Sampling::PowerLaw { entries, exponent } => {
                 write!(f, "{entries} entries, exponent {exponent}")
+            }
+            Sampling::Corrupted { corruption, missing, magnitude } => {
+                write!(f, "corruption {corruption} of magnitude {magnitude}, missing {missing}")
             }
         }
     }
@@ -272,43 +341,15 @@ impl Sweep {
     }
 }
 
-/// `objective` columns and keys: `flat` or `nuclear`.
-pub mod objective_name {
-    use flatmin::core::Objective;
-    use serde::{Deserialize, Deserializer, Serializer, de};
-
-    /// Reads a name.
-    ///
-    /// ```
-    /// use flatmin_lab::spec::objective_name::parse;
-    /// assert!(parse("flat").is_some() && parse("Flat").is_none());
-    /// ```
-    pub fn parse(name: &str) -> Option<Objective> {
-        [Objective::Flat, Objective::Nuclear].into_iter().find(|o| o.to_string() == name)
-    }
-
-    /// For `#[serde(with)]`.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(objective: &Objective, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(objective)
-    }
-
-    /// For `#[serde(with)]`.
-    ///
-    /// # Errors
-    /// When the text is neither `flat` nor `nuclear`.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Objective, D::Error> {
-        let name = String::deserialize(from)?;
-        parse(&name).ok_or_else(|| de::Error::unknown_variant(&name, &["flat", "nuclear"]))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    fn corrupted(corruption: u32, missing: u32, magnitude: u32) -> Sampling {
+        let [corruption, missing, magnitude] = [corruption, missing, magnitude].map(Millionths);
+        Sampling::Corrupted { corruption, missing, magnitude }
+    }
 
     #[test]
     fn keys_of_cells_are_distinct_and_do_not_depend_on_the_grid() {
@@ -325,6 +366,9 @@ mod tests {
                         Sampling::Quadnet { measurements: n, negative: 1 },
                         Sampling::Bernoulli { p: Millionths(n as u32) },
                         Sampling::PowerLaw { entries: 7, exponent: Millionths(n as u32) },
+                        corrupted(1, 7, n as u32),
+                        corrupted(1, 40 + n as u32, 8),
+                        corrupted(2 + n as u32, 7, 8),
                     ] {
                         keys.insert(Cell { rows: d, cols: d, rank, sampling }.key());
                         keys.insert(Cell { rows: d, cols: 50, rank, sampling }.key());

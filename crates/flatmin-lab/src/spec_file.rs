@@ -2,11 +2,11 @@
 //!
 //! ```toml
 //! name = "wide"                             # of its files; the default is the file's own name
-//! model = "sensing"                         # or bilinear, completion, covariance, quadnet
+//! model = "sensing"                         # or bilinear, completion, covariance, quadnet, rpca
 //! objectives = ["flat", "nuclear"]          # the default
 //! d = [20, 40]                              # or d1 = [20, 20] and d2 = [30, 60], paired
 //! rank = 2                                  # a number, a list, or a range, as everywhere below
-//! m = { from = 40, to = 400, step = 40 }    # all models but completion
+//! m = { from = 40, to = 400, step = 40 }    # all models but completion and rpca
 //! trials = 10
 //! tolerance = 1e-8                          # the default
 //! ```
@@ -14,11 +14,13 @@
 //! Completion takes `p` instead of `m`, or `entries` (expected number) and `exponent` for power-law
 //! sampling. Covariance (positive semidefinite matrices; of rank 1: phase retrieval) and quadnet
 //! (symmetric matrices, `negative` of their `rank` eigenvalues negative, 1 by default) have square
-//! matrices.
+//! matrices. Robust PCA (`rpca`) takes `corruption`, the probability of a wrong entry, `missing` (0 by
+//! default) and `magnitude` (5 by default: wrong entries are off by up to so many mean absolute
+//! entries); its objectives are "constrained" (with the true tau) and "penalised" (with the default
+//! lambda).
 
 use crate::Error;
-use crate::spec::{Cell, Millionths, Model, Sampling, Sweep, objective_name};
-use flatmin::core::Objective;
+use crate::spec::{Cell, Millionths, Model, Objective, Sampling, Sweep};
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
@@ -41,6 +43,9 @@ struct File {
     entries: Option<Values>,
     exponent: Option<Values>,
     negative: Option<usize>,
+    corruption: Option<Values>,
+    missing: Option<Values>,
+    magnitude: Option<f64>,
     trials: u32,
     tolerance: Option<f64>,
 }
@@ -95,7 +100,7 @@ impl Reader<'_> {
 
     fn sweep(&self, file: File) -> Result<Sweep, Error> {
         let id = self.name(file.name.as_deref())?;
-        let objectives = self.objectives(file.objectives.as_deref())?;
+        let objectives = self.objectives(file.model, file.objectives.as_deref())?;
         if file.trials == 0 {
             return Err(self.error("trials", "must be at least 1", 0));
         }
@@ -142,14 +147,18 @@ impl Reader<'_> {
         Ok(name)
     }
 
-    fn objectives(&self, names: Option<&[String]>) -> Result<Vec<Objective>, Error> {
+    fn objectives(&self, model: Model, names: Option<&[String]>) -> Result<Vec<Objective>, Error> {
+        let known = model.objectives();
         let Some(names) = names else {
-            return Ok(vec![Objective::Flat, Objective::Nuclear]);
+            return Ok(known.to_vec());
         };
-        let rule = "must list \"flat\", \"nuclear\" or both, each once";
+        let rule = match model {
+            Model::Rpca => "must list \"constrained\", \"penalised\" or both, each once",
+            _ => "must list \"flat\", \"nuclear\" or both, each once",
+        };
         let mut objectives = Vec::new();
         for name in names {
-            match objective_name::parse(name) {
+            match known.into_iter().find(|o| o.to_string() == *name) {
                 Some(o) if !objectives.contains(&o) => objectives.push(o),
                 _ => return Err(self.error("objectives", rule, format!("\"{name}\""))),
             }
@@ -181,13 +190,23 @@ impl Reader<'_> {
             (_, None) => 0,
             (_, Some(n)) => return Err(self.error("negative", "is for quadnet only", n)),
         };
+        let wrong = [&file.corruption, &file.missing];
+        if file.model == Model::Rpca {
+            return self.corrupted(file);
+        }
+        if wrong.iter().any(|v| v.is_some()) || file.magnitude.is_some() {
+            let rule = "with missing and magnitude, is for rpca only";
+            return Err(self.error("corruption", rule, file.model));
+        }
         match (file.model, &file.m, &file.p, &file.entries, &file.exponent) {
             (model, Some(m), None, None, None) if model != Model::Completion => {
                 let sampling = |measurements| match model {
                     Model::Bilinear => Sampling::Bilinear { measurements },
                     Model::Covariance => Sampling::Covariance { measurements },
                     Model::Quadnet => Sampling::Quadnet { measurements, negative },
-                    Model::Sensing | Model::Completion => Sampling::Gaussian { measurements },
+                    Model::Sensing | Model::Completion | Model::Rpca => {
+                        Sampling::Gaussian { measurements }
+                    }
                 };
                 Ok(self.counts("m", m)?.into_iter().map(sampling).collect())
             }
@@ -213,6 +232,31 @@ impl Reader<'_> {
                 Err(self.error("m", rule, "another choice"))
             }
         }
+    }
+
+    fn corrupted(&self, file: &File) -> Result<Vec<Sampling>, Error> {
+        let others = [&file.m, &file.p, &file.entries, &file.exponent];
+        let Some(corruption) =
+            file.corruption.as_ref().filter(|_| others.iter().all(|o| o.is_none()))
+        else {
+            let rule = "is needed for rpca, without m, p, entries and exponent";
+            return Err(self.error("corruption", rule, "another choice"));
+        };
+        let magnitude = file.magnitude.unwrap_or(5.0);
+        let rule = "must lie between 0 and 4000";
+        let Some(magnitude) = Millionths::nearest(magnitude) else {
+            return Err(self.error("magnitude", rule, magnitude));
+        };
+        let rule = "must lie between 0 and 1";
+        let missing = file.missing.clone().unwrap_or(Values::One(0.0));
+        let missing = self.millionths("missing", rule, 1.0, &missing)?;
+        let levels = self.millionths("corruption", rule, 1.0, corruption)?;
+        let cells = missing.into_iter().flat_map(|missing| {
+            let sampling =
+                move |&corruption| Sampling::Corrupted { corruption, missing, magnitude };
+            levels.iter().map(sampling).collect::<Vec<_>>()
+        });
+        Ok(cells.collect())
     }
 
     fn cell(&self, cell: Cell) -> Result<Cell, Error> {
@@ -341,6 +385,19 @@ mod tests {
     }
 
     #[test]
+    fn robust_pca_has_the_reports_cells_and_its_own_objectives() -> Result<(), String> {
+        let text = "model = 'rpca'\nd = 60\nrank = { from = 1, to = 22, step = 1 }\ntrials = 10\n";
+        let levels: Vec<String> = (1..=20).map(|k| format!("{}", 0.025 * f64::from(k))).collect();
+        let text = format!("{text}corruption = [0.01, {}]\n", levels.join(", "));
+        let sweep = parse_text(&text)?;
+        assert_eq!(sweep.cells, paper("rpca").cells);
+        assert_eq!(sweep.objectives, [Objective::Constrained, Objective::Penalised]);
+        let sweep = parse_text(&format!("{text}missing = [0.1, 0.2]\nmagnitude = 1.5"))?;
+        assert_eq!(sweep.cells.len(), 2 * 22 * 21);
+        Ok(())
+    }
+
+    #[test]
     fn rectangles_are_paired_and_power_laws_are_crossed() -> Result<(), String> {
         let sweep = parse_text(
             "model = 'completion'\nobjectives = ['nuclear']\nd1 = [10, 20]\nd2 = [15, 12]\n\
@@ -365,6 +422,16 @@ mod tests {
             (base.replace("[40]", "[40, 40]"), "m = 40 twice"),
             (base.replace("m = [40]", "p = [0.5]"), "m is needed for this model"),
             (format!("{base}negative = 1"), "negative is for quadnet only"),
+            (format!("{base}missing = 0.1"), "is for rpca only"),
+            (base.replace("'sensing'", "'rpca'"), "corruption is needed for rpca"),
+            (
+                base.replace("'sensing'", "'rpca'").replace("m = [40]", "corruption = 1.5"),
+                "0 and 1",
+            ),
+            (
+                format!("{}objectives = ['flat']", base.replace("'sensing'", "'rpca'")),
+                "\"constrained\", \"penalised\"",
+            ),
             (base.replace("'sensing'", "'quadnet'\nnegative = 3"), "at most the rank"),
             (
                 base.replace("'sensing'", "'quadnet'").replace("d = [10]", "d1 = 9\nd2 = 10"),

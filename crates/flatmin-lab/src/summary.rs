@@ -1,9 +1,8 @@
 //! Counts over records: what figures, claims and the report are made of.
 
 use crate::record::Record;
-use crate::spec::{Cell, Model, Sampling};
+use crate::spec::{Cell, Millionths, Model, Objective, Sampling};
 use crate::transition::{Point, Transition, transition};
-use flatmin::core::Objective;
 use std::collections::BTreeMap;
 
 /// Which parameter moves along a line of cells.
@@ -17,6 +16,13 @@ pub enum Axis {
     Exponent {
         /// Expected number of entries.
         entries: usize,
+    },
+    /// Probability of a wrong entry, along which recovery ends where elsewhere it begins.
+    Corruption {
+        /// Probability of a missing entry.
+        missing: Millionths,
+        /// Size of what is added to wrong entries.
+        magnitude: Millionths,
     },
 }
 
@@ -41,6 +47,9 @@ impl Line {
         let axis = match cell.sampling {
             Sampling::Bernoulli { .. } => Axis::Probability,
             Sampling::PowerLaw { entries, .. } => Axis::Exponent { entries },
+            Sampling::Corrupted { missing, magnitude, .. } => {
+                Axis::Corruption { missing, magnitude }
+            }
             _ => Axis::Measurements,
         };
         Line { model: cell.model(), axis, rank: cell.rank, rows: cell.rows, cols: cell.cols }
@@ -81,19 +90,19 @@ impl Group<'_> {
 /// Records by line and objective, levels in increasing order.
 #[derive(Debug, Default)]
 pub struct Table<'a> {
-    lines: BTreeMap<(Line, bool), Vec<Group<'a>>>,
+    lines: BTreeMap<(Line, Objective), Vec<Group<'a>>>,
 }
 
 impl<'a> Table<'a> {
     /// Sorts records into their lines. Records that name no cell are left out.
     pub fn new(records: impl IntoIterator<Item = &'a Record>) -> Table<'a> {
-        let mut groups: BTreeMap<(Line, bool), BTreeMap<u64, Group<'a>>> = BTreeMap::new();
+        let mut groups: BTreeMap<(Line, Objective), BTreeMap<u64, Group<'a>>> = BTreeMap::new();
         for record in records {
             let Some(cell) = record.cell() else { continue };
             let line = Line::of(&cell);
             let level = cell.level();
             groups
-                .entry((line, record.objective == Objective::Nuclear))
+                .entry((line, record.objective))
                 .or_default()
                 // Levels are not negative, so their bits sort as they do.
                 .entry(level.to_bits())
@@ -115,21 +124,54 @@ impl<'a> Table<'a> {
 
     /// The cells of a line for one objective.
     pub fn groups(&self, line: Line, objective: Objective) -> &[Group<'a>] {
-        let groups = self.lines.get(&(line, objective == Objective::Nuclear));
+        let groups = self.lines.get(&(line, objective));
         groups.map_or(&[], Vec::as_slice)
     }
 
-    /// Where recovery sets in along a line.
+    /// Where recovery sets in along a line, or ends, where more makes it harder.
     pub fn transition(&self, line: Line, objective: Objective) -> Option<Transition> {
-        let points: Vec<Point> = self.groups(line, objective).iter().map(Group::point).collect();
-        transition(&points)
+        let points = self.groups(line, objective).iter().map(Group::point);
+        if let Axis::Corruption { .. } = line.axis {
+            let mirrored = |p: Point| Point { level: -p.level, ..p };
+            let found = transition(&points.rev().map(mirrored).collect::<Vec<_>>())?;
+            let bracket = (-found.bracket.1, -found.bracket.0);
+            return Some(Transition { half: -found.half, bracket, ..found });
+        }
+        transition(&points.collect::<Vec<_>>())
     }
 
     /// Objectives that have records on a line.
     pub fn objectives(&self, line: Line) -> Vec<Objective> {
-        [Objective::Flat, Objective::Nuclear]
-            .into_iter()
-            .filter(|&o| !self.groups(line, o).is_empty())
-            .collect()
+        Objective::ALL.into_iter().filter(|&o| !self.groups(line, o).is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recovery_ends_where_corruption_becomes_too_much() {
+        let sampling = |k: u32| Sampling::Corrupted {
+            corruption: Millionths(100_000 * k),
+            missing: Millionths(0),
+            magnitude: Millionths(5_000_000),
+        };
+        let mut records = Vec::new();
+        for (k, successes) in [(1, 4), (2, 4), (3, 0), (4, 0)] {
+            let cell = Cell { rows: 9, cols: 9, rank: 1, sampling: sampling(k) };
+            for trial in 0..4 {
+                let mut record = Record::blank("x", &cell, trial, Objective::Constrained);
+                record.success = trial < successes;
+                records.push(record);
+            }
+        }
+        let table = Table::new(&records);
+        let [line] = table.lines().try_into().unwrap();
+        assert_eq!(table.objectives(line), [Objective::Constrained]);
+        let found = table.transition(line, Objective::Constrained).unwrap();
+        assert!((found.half - 0.25).abs() < 1e-12);
+        assert_eq!(found.bracket, (0.2, 0.3));
+        assert_eq!(table.transition(line, Objective::Penalised), None);
     }
 }

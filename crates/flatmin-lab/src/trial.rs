@@ -2,17 +2,19 @@
 
 use crate::record::{Record, SUCCESS, Timed};
 use crate::regularity::Regularity;
+use crate::robust;
 use crate::runner::Draw;
-use crate::spec::Sampling;
+use crate::spec::{Objective, Sampling};
 use flatmin::core::rng::{Role, Stream};
-use flatmin::core::{
-    Domain, Error, LinearMap, Mat, Measured, Objective, Program, Recovery, Rescaling,
-};
+use flatmin::core::{self, Domain, Error, LinearMap, Mat, Measured, Program, Recovery, Rescaling};
 use flatmin::{bilinear, completion, covariance, quadnet, sensing};
 use std::time::Instant;
 
 /// Status of a draw in which no entry was sampled: a failure to recover, not an error.
 pub const NOTHING_SAMPLED: &str = "nothing sampled";
+
+/// Status of an objective that the cell's model does not have.
+pub(crate) const NOT_OF_THIS_MODEL: &str = "error: not an objective of this model";
 
 /// A drawn problem.
 struct Planted {
@@ -65,6 +67,10 @@ impl Planted {
                     completion::Planted::power_law(rows, cols, rank, entries, exponent, t, d)?;
                 (Problem::Completion(planted.problem), planted.truth)
             }
+            Sampling::Corrupted { .. } => {
+                let (rule, got) = ("of linear measurements", draw.cell.to_string());
+                return Err(Error::Parameter { name: "the cell", rule, got });
+            }
         };
         Ok(Planted { problem, truth })
     }
@@ -95,7 +101,7 @@ impl<'a, M: LinearMap> From<&'a Measured<M>> for Posed<'a> {
 }
 
 impl<'a> Posed<'a> {
-    fn program(self, objective: Objective) -> Program<'a> {
+    fn program(self, objective: core::Objective) -> Program<'a> {
         Program::new(self.map, self.targets, objective).over(self.domain)
     }
 
@@ -117,6 +123,9 @@ impl<'a> Posed<'a> {
 
 /// Runs one draw; whatever happens is in the records.
 pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
+    if let Sampling::Corrupted { .. } = draw.cell.sampling {
+        return robust::run(draw);
+    }
     let planted = Planted::draw(draw);
     let posed = planted.as_ref().ok().map(Planted::posed);
     let kappa = posed.and_then(|p| p.kappa().ok());
@@ -128,11 +137,15 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
         record.kappa = kappa;
         record.common_value = common_value;
         let mut seconds = 0.0;
+        let Some(goal) = objective.linear() else {
+            record.status = NOT_OF_THIS_MODEL.to_owned();
+            return Timed { record, seconds };
+        };
         match &planted {
             Ok(planted) => {
                 let posed = planted.posed();
                 record.m = posed.targets.len();
-                let program = posed.program(objective).tolerance(draw.sweep.tolerance);
+                let program = posed.program(goal).tolerance(draw.sweep.tolerance);
                 let clock = Instant::now();
                 let answer = program.solve();
                 seconds = clock.elapsed().as_secs_f64();
@@ -152,7 +165,7 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
 }
 
 /// An error as a status; a record is one line.
-fn failure(error: &Error) -> String {
+pub(crate) fn failure(error: &Error) -> String {
     format!("error: {error}").replace(['\n', '\r'], " ")
 }
 

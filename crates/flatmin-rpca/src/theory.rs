@@ -11,18 +11,20 @@
 //! ```
 //!
 //! - *Constrained*: proved, up to terms of order `sqrt(n)`, when the sparse part is sparse in a basis
-//!   drawn at random: M. McCoy, J. Tropp, *Sharp recovery bounds for convex demixing, with
-//!   applications*, Foundations of Computational Mathematics 14, 2014 (arXiv 1205.1580). Here it is
-//!   sparse in the basis of the entries, so the line is a guide.
-//! - *Penalised*: derived in this project for the same random basis, not proved. Recovery fails when
-//!   some direction raises `|.|_*` at a rate `a` and lowers `lambda sum |.|` faster; by how much both
-//!   sets of such directions fill the sphere is given by the widths `F(a)` and `H(a)`. At the best
-//!   `lambda` the maximum is at `a = 0` and both lines coincide. When instead the *pair* `(M, S)` is
-//!   seen through `n` Gaussian measurements, the line is that of one multiple,
-//!   `min_t E dist^2(G, t C) + E dist^2(g, t lambda D) < n` (Theorem II of the source of
-//!   [`statistical_dimension`]); that one is another model and not what is drawn here. For Gaussian
-//!   measurements of `M` alone, R. Foygel, L. Mackey, *Corrupted sensing*, IEEE Transactions on
-//!   Information Theory 60, 2014 (arXiv 1305.2524) give sufficient conditions in the same distances.
+//!   drawn at random (Theorem III of the source of [`statistical_dimension`]; M. McCoy, J. Tropp,
+//!   *Sharp recovery bounds for convex demixing, with applications*, Foundations of Computational
+//!   Mathematics 14, 2014, arXiv 1205.1580). Here it is sparse in the basis of the entries, so the line
+//!   is a guide; recovery is seen to end before it.
+//! - *Penalised*: derived in this project for the same random basis; not proved, and right in
+//!   simulations of it (`tests/random_basis.rs`). Recovery fails when some direction raises `|.|_*`
+//!   at a rate `a` and lowers `lambda sum |.|` faster; the widths `F(a)` and `H(a)` say how much of
+//!   the sphere both sets of such directions fill. At the best `lambda` the maximum is at `a = 0`, and
+//!   both lines coincide. When instead the *pair* `(M, S)` is seen through `n` Gaussian measurements,
+//!   the line is that of one multiple, `min_t E dist^2(G, t C) + E dist^2(g, t lambda D) < n`
+//!   (Theorem II of the source of [`statistical_dimension`]): another model, with another line. For
+//!   Gaussian measurements of `M` alone, R. Foygel, L. Mackey, *Corrupted sensing*, IEEE Transactions
+//!   on Information Theory 60, 2014 (arXiv 1305.2524) give sufficient conditions in the same
+//!   distances.
 //! - *Any pattern of corruptions*: recovery is proved when no row and no column has more than a
 //!   constant times [`line_scale`] of them (Ding, Drusvyatskiy, Fazel, Harchaoui, arXiv 2203.03756);
 //!   the constant is not specified.
@@ -40,7 +42,6 @@ pub use flatmin_core::theory::{degrees_of_freedom, incoherence};
 ///
 /// ```
 /// use flatmin_rpca::theory::critical_corruption;
-
 /// assert!((critical_corruption(60, 60, 3) - 0.456).abs() < 1e-3);
 /// assert_eq!(critical_corruption(60, 60, 60), 0.0);
 /// ```

@@ -13,6 +13,7 @@ use faer::{Accum, Conj, Mat, MatMut, MatRef};
 pub use faer::Par;
 
 pub mod kernel;
+pub mod parallel;
 
 /// `lhs rhs` as a new matrix.
 pub fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {
@@ -44,6 +45,16 @@ pub fn subtract_product(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<
 /// Lower triangle of `out = lhs rhs` for a product known to be symmetric; the rest is untouched.
 pub fn multiply_lower(out: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
     product_lower(out, Accum::Replace, lhs, rhs, Par::Seq);
+}
+
+/// The same, on the threads of `par`.
+pub fn multiply_lower_par(
+    out: MatMut<'_, f64>,
+    lhs: MatRef<'_, f64>,
+    rhs: MatRef<'_, f64>,
+    par: Par,
+) {
+    product_lower(out, Accum::Replace, lhs, rhs, par);
 }
 
 /// Lower triangle of `out += lhs rhs` for a product known to be symmetric; the rest is untouched.

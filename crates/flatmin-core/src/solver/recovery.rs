@@ -117,7 +117,6 @@ impl fmt::Display for Warning {
 
 /// A snapshot that observers get once an iteration.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub struct Progress {
     /// Iterations so far, over all roads.
     pub iteration: usize,
@@ -127,7 +126,7 @@ pub struct Progress {
     pub objective: f64,
     /// Best proved lower bound so far.
     pub lower_bound: f64,
-    /// `|A(X) - b| / |b|`.
+    /// `|A(X) - b| / |b|`, or what the constraint of another program is missed by.
     pub feasibility: f64,
     /// Rank of the current point.
     pub rank: usize,

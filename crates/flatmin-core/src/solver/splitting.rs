@@ -9,21 +9,18 @@
 //!
 //! where `clip` caps the singular values at one (over semidefinite matrices, the eigenvalues). A
 //! round is a map `V -> F(V)`, nonexpansive, and smooth once the rank of `Z` has settled: Anderson's
-//! extrapolation over the last rounds then converges much faster than the rounds alone. It is
-//! safeguarded: whenever the residual `|F(V) - V|` grows, the memory is dropped and plain rounds
-//! resume.
+//! extrapolation over the last rounds ([`Anderson`]) then converges much faster than the rounds
+//! alone.
 //!
-//! References: Wen, Goldfarb, Yin, *Alternating direction augmented Lagrangian methods for
-//! semidefinite programming*, Math. Prog. Comp. 2, 2010; Walker, Ni, *Anderson acceleration for
-//! fixed-point iterations*, SIAM J. Numer. Anal. 49, 2011; Zhang, O'Donoghue, Boyd, *Globally
-//! convergent type-I Anderson acceleration*, SIAM J. Optim. 30, 2020.
+//! Reference: Wen, Goldfarb, Yin, *Alternating direction augmented Lagrangian methods for
+//! semidefinite programming*, Math. Prog. Comp. 2, 2010.
 
 use super::equality::{Equality, Incumbent, Monitor, relative_gap};
 use super::linear::residual;
 use super::polish::polish;
-use crate::linalg::{self, inner, norm, scale_columns};
-use crate::{Error, Mat};
-use std::collections::VecDeque;
+use crate::acceleration::Anderson;
+use crate::linalg::{self, norm, scale_columns};
+use crate::{Error, Mat, MatRef};
 
 /// First penalty, as a fraction of the root mean square singular value of the least-norm solution:
 /// small, so that the first rounds already threshold a matrix close to fitting the measurements.
@@ -106,7 +103,7 @@ pub(super) fn splitting(
     if let Some(bound) = &incumbent.bound {
         v += problem.map.adjoint_matrix(&bound.y);
     }
-    let mut memory = Memory::default();
+    let mut memory = Anderson::new(DEPTH, problem.par);
     let mut since_check = 0;
     let mut since_balance = 0;
     for _ in 0..rounds {
@@ -137,71 +134,21 @@ pub(super) fn splitting(
             next += &at.z * faer::Scale(1.0 / (sigma * change) - 1.0 / sigma);
             sigma *= change;
             v = next;
-            memory = Memory::default();
+            memory.forget();
             continue;
         }
-        v = memory.extrapolate(v, at.image);
+        v = extrapolated(&mut memory, &v, &at.image);
     }
     Ok(())
 }
-/// Anderson's extrapolation of a fixed-point iteration.
-#[derive(Default)]
-struct Memory {
-    /// Last point's image and residual.
-    last: Option<(Mat<f64>, Mat<f64>)>,
-    /// Differences of successive images and residuals.
-    differences: VecDeque<(Mat<f64>, Mat<f64>)>,
-    /// Residual norm of the last accepted point.
-    residual: f64,
-}
-
 /// Rounds that an extrapolation looks back on.
 const DEPTH: usize = 8;
 
-impl Memory {
-    /// The next point, from a point and its image: the affine combination of the last images whose
-    /// residuals combine to the least norm.
-    fn extrapolate(&mut self, point: Mat<f64>, image: Mat<f64>) -> Mat<f64> {
-        let residual = &image - &point;
-        let size = residual.norm_l2();
-        let Some((last_image, last_residual)) = self.last.take() else {
-            self.residual = size;
-            self.last = Some((image.clone(), residual));
-            return image;
-        };
-        if size > 2.0 * self.residual {
-            *self = Memory { residual: size, ..Memory::default() };
-            self.last = Some((image.clone(), residual));
-            return image;
-        }
-        self.residual = size;
-        self.differences.push_back((&image - &last_image, &residual - &last_residual));
-        if self.differences.len() > DEPTH {
-            self.differences.pop_front();
-        }
-        // Least squares by normal equations, with a ridge that keeps the combination tame.
-        let k = self.differences.len();
-        let mut gram = Mat::from_fn(k, k, |i, j| {
-            if i < j {
-                0.0
-            } else {
-                inner(self.differences[i].1.as_ref(), self.differences[j].1.as_ref())
-            }
-        });
-        let mean = (0..k).map(|i| gram[(i, i)]).sum::<f64>() / k as f64;
-        (0..k).for_each(|i| gram[(i, i)] += 1e-10 * mean);
-        let mut theta: Vec<f64> =
-            self.differences.iter().map(|(_, d)| inner(d.as_ref(), residual.as_ref())).collect();
-        let mut next = image.clone();
-        if let Some(factor) = linalg::Cholesky::new(gram, linalg::Par::Seq) {
-            factor.solve_vector(&mut theta);
-            for ((difference, _), theta) in self.differences.iter().zip(&theta) {
-                next -= faer::Scale(*theta) * difference;
-            }
-        }
-        self.last = Some((image, residual));
-        next
-    }
+/// The next `V`, from one and its image.
+fn extrapolated(memory: &mut Anderson, v: &Mat<f64>, image: &Mat<f64>) -> Mat<f64> {
+    let flat = |a: &Mat<f64>| a.col_iter().flat_map(|c| c.iter().copied()).collect::<Vec<f64>>();
+    let next = memory.extrapolate(flat(v), flat(image));
+    MatRef::from_column_major_slice(&next, v.nrows(), v.ncols()).to_owned()
 }
 
 /// Offers the iterate made feasible, and the bound of its dual vector.

@@ -5,9 +5,13 @@
 
 mod recovery;
 mod regularity;
+mod robust;
 mod semidefinite;
 
+pub(crate) use robust::{Regime, guide};
+
 use crate::record::Record;
+use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
 use std::fmt;
 
@@ -87,6 +91,12 @@ pub fn claims(experiment: &str, records: &[&Record]) -> Vec<Claim> {
             regularity::imbalance_is_bounded(records),
             regularity::kappa_is_as_expected(records),
         ],
+        "rpca" => vec![
+            robust::few_wrong_entries_a_line(&table),
+            robust::half_line_is_below_the_guide(&table, Objective::Constrained),
+            robust::half_line_is_below_the_guide(&table, Objective::Penalised),
+            robust::penalised_comes_close(&table),
+        ],
         "nonuniform" => vec![recovery::flat_wins_when_uneven(records)],
         _ => Vec::new(),
     }
@@ -105,7 +115,9 @@ pub fn size(line: Line) -> String {
 pub fn level(axis: Axis, value: f64) -> String {
     match axis {
         Axis::Measurements => format!("{value:.0}"),
-        Axis::Probability | Axis::Exponent { .. } => format!("{value:.3}"),
+        Axis::Probability | Axis::Exponent { .. } | Axis::Corruption { .. } => {
+            format!("{value:.3}")
+        }
     }
 }
 

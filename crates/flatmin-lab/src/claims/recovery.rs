@@ -2,9 +2,9 @@
 
 use super::{Claim, Verdict, level, signed, size};
 use crate::record::Record;
+use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
 use crate::transition::Transition;
-use flatmin::core::Objective;
 use flatmin::core::theory::statistical_dimension;
 use std::collections::{BTreeMap, HashSet};
 

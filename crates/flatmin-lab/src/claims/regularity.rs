@@ -3,8 +3,7 @@
 use super::{Claim, Verdict};
 use crate::record::Record;
 use crate::regularity::{bounds_used, expected_kappa};
-use crate::spec::Cell;
-use flatmin::core::Objective;
+use crate::spec::{Cell, Objective};
 use std::collections::{BTreeMap, HashSet};
 
 const PAPER: &str = "Ding, Drusvyatskiy, Fazel, Harchaoui 2024, Figure 4";

@@ -2,7 +2,7 @@
 
 use super::{Claim, Verdict};
 use crate::record::Record;
-use flatmin::core::Objective;
+use crate::spec::Objective;
 use std::collections::BTreeMap;
 
 const DERIVED: &str = "this project; the scaled trace is linear in what was measured";

@@ -4,8 +4,8 @@ use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
 use super::phase::{levels, y_ticks};
 use super::{BLUE, GREY, INK, VERMILION};
 use crate::regularity::expected_kappa;
+use crate::spec::Objective;
 use crate::summary::{Axis, Group, Line, Table};
-use flatmin::core::Objective;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 

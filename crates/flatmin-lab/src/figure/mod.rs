@@ -3,6 +3,7 @@
 //! Colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; the two
 //! objectives also differ in marker and line.
 
+mod corruption;
 mod kappa;
 mod panel;
 mod phase;
@@ -11,8 +12,8 @@ mod uneven;
 
 use crate::Error;
 use crate::record::Record;
+use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
-use flatmin::core::Objective;
 use plotters::style::RGBColor;
 
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
@@ -33,8 +34,8 @@ pub struct Figure {
     pub svg: String,
 }
 
-/// The figures of a sweep: a map of success frequencies for each axis and rank, and curves over the
-/// exponent for each line of power-law sampling; for the experiments of Figure 4 maps of the
+/// The figures of a sweep: a map of success frequencies for each axis and rank (for robust PCA, each
+/// size), and curves over the exponent for each line of power-law sampling; for the experiments of Figure 4 maps of the
 /// regularity of flat factors, and curves of `kappa`.
 ///
 /// # Errors
@@ -43,12 +44,7 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
     let table = Table::new(records.iter().copied());
     let mut families: Vec<Vec<Line>> = Vec::new();
     for line in table.lines() {
-        let joins = |family: &Vec<Line>| {
-            !matches!(line.axis, Axis::Exponent { .. })
-                && family.first().is_some_and(|l| {
-                    (l.model, l.axis, l.rank) == (line.model, line.axis, line.rank)
-                })
-        };
+        let joins = |family: &Vec<Line>| family.first().is_some_and(|l| share_a_map(l, &line));
         match families.iter_mut().find(|family| joins(family)) {
             Some(family) => family.push(line),
             None => families.push(vec![line]),
@@ -70,11 +66,25 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
             ),
             Axis::Measurements => (format!("-m-rank{}", line.rank), phase::draw(&table, family)),
             Axis::Probability => (format!("-p-rank{}", line.rank), phase::draw(&table, family)),
+            Axis::Corruption { missing, magnitude } => (
+                format!("-{}x{}-missing{missing}-magnitude{magnitude}", line.rows, line.cols),
+                corruption::draw(&table, family),
+            ),
         };
         let name = if several { format!("{experiment}{suffix}") } else { experiment.to_owned() };
         figures.push(finished(name, picture)?);
     }
     Ok(figures)
+}
+
+/// Whether two lines stand side by side: sizes for a rank, ranks for a size with wrong entries.
+fn share_a_map(a: &Line, b: &Line) -> bool {
+    let alike = (a.model, a.axis) == (b.model, b.axis);
+    match a.axis {
+        Axis::Exponent { .. } => false,
+        Axis::Corruption { .. } => alike && (a.rows, a.cols) == (b.rows, b.cols),
+        Axis::Measurements | Axis::Probability => alike && a.rank == b.rank,
+    }
 }
 
 /// The figures of Figure 4, whose records are of one family of lines.
@@ -103,6 +113,8 @@ fn name(objective: Objective) -> &'static str {
     match objective {
         Objective::Flat => "FLAT",
         Objective::Nuclear => "NUC",
+        Objective::Constrained => "constrained",
+        Objective::Penalised => "penalised",
     }
 }
 

@@ -3,19 +3,18 @@
 
 use super::panel::{Failed, Page, Panel, TEXT, page, put, text, upward};
 use super::{BLUE, INK, SKY, VERMILION, name};
-use crate::spec::Model;
+use crate::spec::{Model, Objective};
 use crate::summary::{Axis, Line, Table};
-use flatmin::core::Objective;
 use flatmin::core::theory::statistical_dimension;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-const PANEL: (i32, i32) = (520, 520);
-const LEFT: i32 = 120;
-const TOP: i32 = 70;
-const BETWEEN: i32 = 60;
-const BELOW: i32 = 150;
-const BAR: i32 = 150;
+pub(super) const PANEL: (i32, i32) = (520, 520);
+pub(super) const LEFT: i32 = 120;
+pub(super) const TOP: i32 = 70;
+pub(super) const BETWEEN: i32 = 60;
+pub(super) const BELOW: i32 = 150;
+pub(super) const BAR: i32 = 150;
 
 /// The picture of lines of one axis and rank, and its description.
 pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String), Failed> {
@@ -24,7 +23,7 @@ pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String)
     };
     let mut objectives: Vec<Objective> =
         lines.iter().flat_map(|&line| table.objectives(line)).collect();
-    objectives.sort_by_key(|&o| o == Objective::Nuclear);
+    objectives.sort_unstable();
     objectives.dedup();
     let panels = objectives.len() as i32;
     let width = LEFT + panels * PANEL.0 + (panels - 1) * BETWEEN + BAR;
@@ -66,13 +65,19 @@ pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String)
     Ok((svg, describe(table, lines, &objectives)))
 }
 
-fn title(model: Model, objective: Objective) -> String {
+pub(super) fn title(model: Model, objective: Objective) -> String {
     let formula = match (objective, model) {
         (Objective::Flat, Model::Covariance) => "any X \u{2ab0} 0 that fits",
         (Objective::Flat, Model::Quadnet) => "min \u{2016}DXD\u{2016}\u{2217}",
         (Objective::Flat, _) => "min \u{2016}D\u{2081}XD\u{2082}\u{2016}\u{2217}",
         (Objective::Nuclear, Model::Covariance) => "min tr X,  X \u{2ab0} 0",
         (Objective::Nuclear, _) => "min \u{2016}X\u{2016}\u{2217}",
+        (Objective::Constrained, _) => {
+            "min \u{2016}X\u{2016}\u{2217},  \u{2211}|Y \u{2212} X| \u{2264} \u{3c4}"
+        }
+        (Objective::Penalised, _) => {
+            "min \u{2016}X\u{2016}\u{2217} + \u{3bb} \u{2211}|Y \u{2212} X|"
+        }
     };
     format!("{}:  {formula}", name(objective))
 }
@@ -81,7 +86,7 @@ fn title(model: Model, objective: Objective) -> String {
 pub(super) fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
     let mut levels: Vec<f64> = lines
         .iter()
-        .flat_map(|&line| [Objective::Flat, Objective::Nuclear].map(|o| (line, o)))
+        .flat_map(|&line| Objective::ALL.map(|o| (line, o)))
         .flat_map(|(line, o)| table.groups(line, o).iter().map(|group| group.level))
         .collect();
     levels.sort_by(f64::total_cmp);
@@ -135,7 +140,7 @@ fn grey(frequency: f64) -> RGBColor {
 }
 
 /// The cells.
-fn map(
+pub(super) fn map(
     root: &Page<'_>,
     panel: &Panel,
     table: &Table<'_>,
@@ -160,13 +165,17 @@ fn map(
 }
 
 /// A line that is seen on black and on white.
-fn cased(root: &Page<'_>, part: Vec<(i32, i32)>, colour: RGBColor) -> Result<(), Failed> {
+pub(super) fn cased(
+    root: &Page<'_>,
+    part: Vec<(i32, i32)>,
+    colour: RGBColor,
+) -> Result<(), Failed> {
     put(root, &PathElement::new(part.clone(), WHITE.stroke_width(9)))?;
     put(root, &PathElement::new(part, colour.stroke_width(5)))
 }
 
 /// Dots along a line.
-fn dotted(root: &Page<'_>, part: &[(i32, i32)], colour: RGBColor) -> Result<(), Failed> {
+pub(super) fn dotted(root: &Page<'_>, part: &[(i32, i32)], colour: RGBColor) -> Result<(), Failed> {
     let mut left = 0.0;
     for pair in part.windows(2) {
         let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
@@ -184,7 +193,7 @@ fn dotted(root: &Page<'_>, part: &[(i32, i32)], colour: RGBColor) -> Result<(), 
     Ok(())
 }
 
-fn marker(root: &Page<'_>, at: (i32, i32)) -> Result<(), Failed> {
+pub(super) fn marker(root: &Page<'_>, at: (i32, i32)) -> Result<(), Failed> {
     put(root, &Circle::new(at, 10, WHITE.filled()))?;
     put(root, &Circle::new(at, 8, VERMILION.filled()))
 }
@@ -240,7 +249,7 @@ fn along(lines: &[Line], f: impl Fn(usize, usize, Line) -> f64) -> Vec<(f64, f64
     points
 }
 
-fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
+pub(super) fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     let steps = 20;
     for k in 0..steps {
         let edge = |k: i32| TOP + PANEL.1 - PANEL.1 * k / steps;

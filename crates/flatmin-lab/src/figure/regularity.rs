@@ -5,8 +5,8 @@ use super::INK;
 use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text, upward};
 use super::phase::{extent, levels, range, size_label, y_ticks};
 use crate::record::Record;
+use crate::spec::Objective;
 use crate::summary::{Axis, Group, Line, Table};
-use flatmin::core::Objective;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 

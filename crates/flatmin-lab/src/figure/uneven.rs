@@ -3,8 +3,8 @@
 use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
 use super::{BLUE, GREY, INK, VERMILION, name};
 use crate::record::SUCCESS;
+use crate::spec::Objective;
 use crate::summary::{Axis, Group, Line, Table};
-use flatmin::core::Objective;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -94,8 +94,8 @@ fn log10(error: f64) -> f64 {
 
 fn colour(objective: Objective) -> RGBColor {
     match objective {
-        Objective::Flat => BLUE,
-        Objective::Nuclear => VERMILION,
+        Objective::Flat | Objective::Constrained => BLUE,
+        Objective::Nuclear | Objective::Penalised => VERMILION,
     }
 }
 
@@ -103,19 +103,19 @@ fn colour(objective: Objective) -> RGBColor {
 fn shift(objective: Objective, objectives: usize) -> i32 {
     match (objectives, objective) {
         (1, _) => 0,
-        (_, Objective::Flat) => -8,
-        (_, Objective::Nuclear) => 8,
+        (_, Objective::Flat | Objective::Constrained) => -8,
+        (_, Objective::Nuclear | Objective::Penalised) => 8,
     }
 }
 
 fn marker(root: &Page<'_>, (x, y): (i32, i32), objective: Objective) -> Result<(), Failed> {
     let fill = colour(objective).filled();
     match objective {
-        Objective::Flat => {
+        Objective::Flat | Objective::Constrained => {
             put(root, &Circle::new((x, y), 10, WHITE.filled()))?;
             put(root, &Circle::new((x, y), 8, fill))
         }
-        Objective::Nuclear => {
+        Objective::Nuclear | Objective::Penalised => {
             put(root, &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()))?;
             put(root, &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill))
         }
@@ -214,6 +214,7 @@ fn legend(root: &Page<'_>, objectives: &[Objective], centre: i32) -> Result<(), 
         let label = match o {
             Objective::Flat => "FLAT, weighted",
             Objective::Nuclear => "NUC, unweighted",
+            Objective::Constrained | Objective::Penalised => name(o),
         };
         text(root, label, (x + 68, 36), TEXT, INK, anchor)?;
         x += 280;
@@ -232,7 +233,7 @@ fn describe<'t>(
 ) -> String {
     let entries = match line.axis {
         Axis::Exponent { entries } => entries,
-        Axis::Measurements | Axis::Probability => 0,
+        Axis::Measurements | Axis::Probability | Axis::Corruption { .. } => 0,
     };
     let mut alt = format!(
         "Two charts over the exponent of the sampling weights, for {}\u{d7}{} matrices of rank {} \
