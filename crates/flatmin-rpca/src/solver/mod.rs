@@ -1,78 +1,209 @@
-//! The roads to a certified split.
+//! The roads to a certified split, and the report on it.
+//!
+//! | road | file | when |
+//! |---|---|---|
+//! | closed forms | `extremes.rs` | `lambda` or `tau` so large or so small that one part is zero |
+//! | rank, completion, certificate | `identify.rs`, `certificate.rs` | first: an exact decomposition exists |
+//! | rounds of splitting | `rounds.rs`, `splitting.rs` | otherwise |
 
-use crate::decomposition::{Decomposition, unidentified};
+mod certificate;
+mod extremes;
+mod identify;
+mod incumbent;
+mod monitor;
+mod posed;
+mod rounds;
+mod spectrum;
+mod splitting;
+#[cfg(test)]
+mod tests;
+
+use crate::decomposition::{Decomposition, Warning, unidentified};
+use crate::problem::RobustPca;
 use crate::program::{Form, Program, check};
-use flatmin_core::linalg::{self, Par};
-use flatmin_core::{Error, Mat, Status};
+use flatmin_core::linalg::{Par, max_abs, scale_columns};
+use flatmin_core::{Error, Mat, MatRef, Status};
+use incumbent::{Incumbent, Pair};
+use monitor::{Monitor, Stop};
+use posed::Posed;
+use rounds::Rounds;
+use spectrum::Spectrum;
+
+/// Binary exponents of the largest entry within which squares keep all digits.
+const SANE_EXPONENTS: f64 = 100.0;
+
+/// First penalty, as a multiple of `1 / |Y|_op`.
+const PENALTY: f64 = 1.25;
+
+/// Entries of the sparse part below this part of the root mean square of `Y`, or the tolerance,
+/// count as zero.
+const ZERO: f64 = 1e-10;
 
 pub(crate) fn solve(program: Program<'_>) -> Result<Decomposition, Error> {
     check(&program)?;
-    let p = program.problem;
-    let Form::Penalised { lambda } = program.form else {
-        return Err(Error::Parameter {
-            name: "form",
-            rule: "penalised",
-            got: "constrained".into(),
-        });
+    let problem = program.problem;
+    let par = if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) };
+    let largest = max_abs(&problem.values);
+    // Only what is far out of range is copied; a power of two keeps every digit.
+    let exponent = if largest > 0.0 { largest.log2().floor() } else { 0.0 };
+    let scale = if exponent.abs() > SANE_EXPONENTS { exponent.exp2() } else { 1.0 };
+    let scaled: Vec<f64>;
+    let y = if scale == 1.0 {
+        &problem.values
+    } else {
+        scaled = problem.values.iter().map(|y| y / scale).collect();
+        &scaled
     };
-    let y = p.matrix().to_owned();
-    let norm = linalg::operator_norm(y.as_ref())?;
-    let mu = 10.0 / norm;
-    let clip =
-        |b: f64, i, j| if p.is_seen(i, j) { b.clamp(-lambda / mu, lambda / mu) } else { 0.0 };
-    let mut b = Mat::<f64>::zeros(p.rows, p.cols);
-    let (mut best, mut low) = (f64::INFINITY, f64::NEG_INFINITY);
-    let mut iterations = 0;
-    loop {
-        iterations += 1;
-        let a = Mat::from_fn(p.rows, p.cols, |i, j| {
-            y[(i, j)] - b[(i, j)] + 2.0 * clip(b[(i, j)], i, j)
-        });
-        let svd = linalg::svd(a.as_ref(), Par::Seq)?;
-        let s: Vec<f64> = svd.s.iter().map(|s| s - 1.0 / mu).take_while(|&s| s > 0.0).collect();
-        let root: Vec<f64> = s.iter().map(|s| s.sqrt()).collect();
-        let left = linalg::scale_columns(svd.u.as_ref().subcols(0, s.len()), &root);
-        let right = linalg::scale_columns(svd.v.as_ref().subcols(0, s.len()), &root);
-        let x = linalg::product(left.as_ref(), right.transpose());
-        b = Mat::from_fn(p.rows, p.cols, |i, j| y[(i, j)] - x[(i, j)] + clip(b[(i, j)], i, j));
-        let sparse =
-            Mat::from_fn(
-                p.rows,
-                p.cols,
-                |i, j| if p.is_seen(i, j) { y[(i, j)] - x[(i, j)] } else { 0.0 },
-            );
-        let tau: f64 = sparse.col_iter().flat_map(|c| c.iter()).map(|v| v.abs()).sum();
-        let dual = Mat::from_fn(p.rows, p.cols, |i, j| mu * clip(b[(i, j)], i, j));
-        let size = linalg::operator_norm(dual.as_ref())?.max(1.0);
-        let bound = linalg::inner(y.as_ref(), dual.as_ref()) / size;
-        best = best.min(s.iter().sum::<f64>() + lambda * tau);
-        low = low.max(bound);
-        let gap = (best - low) / best;
-        if gap <= program.tolerance || iterations >= program.max_iterations {
-            let status =
-                if gap <= program.tolerance { Status::Certified } else { Status::IterationLimit };
-            let (unidentified_rows, unidentified_cols) = unidentified(p);
-            return Ok(Decomposition {
-                form: program.form,
-                status,
-                objective: best,
-                lower_bound: low,
-                relative_gap: gap,
-                feasibility: 0.0,
-                rank: s.len(),
-                unique: false,
-                scaled_trace: 4.0 * s.iter().sum::<f64>(),
-                iterations,
-                lambda,
-                tau,
-                unidentified_rows,
-                unidentified_cols,
-                warnings: Vec::new(),
-                dual: Mat::from_fn(p.rows, p.cols, |i, j| dual[(i, j)] / size),
-                left,
-                right,
-                sparse,
-            });
+    let form = match program.form {
+        Form::Constrained { tau } => Form::Constrained { tau: tau / scale },
+        penalised => penalised,
+    };
+    let posed = Posed::new(problem, y, form, program.tolerance, par);
+    let mut monitor = Monitor {
+        observer: program.observer,
+        limit: program.max_iterations,
+        iterations: 0,
+        stop: None,
+        scale,
+    };
+    let mut incumbent = Incumbent::default();
+    extremes::try_all(&posed, &mut incumbent)?;
+    if !incumbent.certified(&posed) {
+        travel(&posed, problem, program.rank, &mut incumbent, &mut monitor)?;
+    }
+    Ok(report(&posed, problem, program.form, scale, incumbent, &monitor))
+}
+
+/// Takes one road after the other until the answer is certified.
+fn travel(
+    posed: &Posed<'_>,
+    problem: &RobustPca,
+    hint: Option<usize>,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Error> {
+    let lambda = match posed.form {
+        Form::Penalised { lambda } => lambda,
+        Form::Constrained { .. } => problem.default_lambda(),
+    };
+    let mut spectrum = Spectrum::new(posed.rows, posed.cols, hint, posed.par);
+    let norm = spectrum.above(posed.view(posed.y), |largest| 0.5 * largest)?.s[0];
+    let q = 1.0 / norm.max(max_abs(posed.y) / lambda);
+    let form = Form::Penalised { lambda };
+    let mut rounds = Rounds::new(posed, form, PENALTY / norm, q);
+    if let Some(x) = identify::rank(posed, &mut rounds, &mut spectrum, hint, monitor)? {
+        let theta = rounds.level;
+        if let Some(split) = identify::complete(posed, x, theta, &rounds.x, monitor)? {
+            let mut q = vec![0.0; posed.y.len()];
+            rounds.multiplier(posed, &mut q);
+            certificate::prove(posed, &split, lambda, q, incumbent, monitor)?;
+            let nuclear = split.x.s.iter().sum();
+            let deviation = split.deviation(posed);
+            incumbent.offer(posed, Pair { x: split.x, nuclear, deviation });
         }
     }
+    if incumbent.certified(posed) || monitor.stop.is_some() {
+        return Ok(());
+    }
+    rounds.adopt(posed, posed.form);
+    splitting::splitting(posed, &mut rounds, &mut spectrum, incumbent, monitor)
+}
+
+/// Says what was found, in the caller's scale.
+fn report(
+    posed: &Posed<'_>,
+    problem: &RobustPca,
+    form: Form,
+    scale: f64,
+    incumbent: Incumbent,
+    monitor: &Monitor<'_>,
+) -> Decomposition {
+    let gap = incumbent.gap(posed);
+    let pair = incumbent.best.unwrap_or_else(|| Pair::zero(posed));
+    let (q, lower, largest) = match incumbent.bound {
+        Some(bound) => (bound.q, bound.lower, bound.largest),
+        None => (vec![0.0; posed.y.len()], 0.0, 0.0),
+    };
+    let (objective, lambda) = match posed.form {
+        Form::Penalised { lambda } => (pair.nuclear + lambda * pair.deviation, lambda),
+        Form::Constrained { .. } => (pair.nuclear, largest),
+    };
+    let feasibility = match posed.form {
+        Form::Penalised { .. } => 0.0,
+        Form::Constrained { tau } => {
+            let unit = if tau > 0.0 { tau } else { problem.absolute_sum() / scale };
+            if pair.deviation > tau { (pair.deviation - tau) / unit } else { 0.0 }
+        }
+    };
+    let largest = pair.x.s.first().copied().unwrap_or(0.0);
+    let roots: Vec<f64> = pair.x.s.iter().map(|s| (s * scale).sqrt()).collect();
+    let left = scale_columns(pair.x.u.as_ref(), &roots);
+    let right = scale_columns(pair.x.v.as_ref(), &roots);
+    let sparse = sparse_part(posed, scale, left.as_ref(), right.as_ref());
+    let status = if gap <= posed.tolerance && feasibility <= posed.tolerance {
+        Status::Certified
+    } else {
+        match monitor.stop {
+            Some(Stop::Limit) => Status::IterationLimit,
+            Some(Stop::Interrupted) => Status::Interrupted,
+            None => Status::Stalled,
+        }
+    };
+    let (unidentified_rows, unidentified_cols) = unidentified(problem);
+    let zero = |m: &Mat<f64>| m.col_iter().all(|c| c.iter().all(|&v| v == 0.0));
+    let mut warnings = Vec::new();
+    if !unidentified_rows.is_empty() {
+        warnings.push(Warning::UnidentifiedRows(unidentified_rows.len()));
+    }
+    if !unidentified_cols.is_empty() {
+        warnings.push(Warning::UnidentifiedCols(unidentified_cols.len()));
+    }
+    match (max_abs(posed.y) == 0.0, pair.x.s.is_empty(), zero(&sparse)) {
+        (true, ..) => warnings.push(Warning::ZeroMatrix),
+        (_, true, _) => warnings.push(Warning::AllSparse),
+        (.., true) => warnings.push(Warning::AllLowRank),
+        _ => {}
+    }
+    Decomposition {
+        form,
+        status,
+        objective: objective * scale,
+        lower_bound: lower * scale,
+        relative_gap: gap.min(1.0),
+        feasibility,
+        rank: pair.x.s.iter().filter(|&&s| s > 1e-7 * largest).count(),
+        unique: incumbent.unique,
+        scaled_trace: 4.0 * pair.nuclear * scale,
+        iterations: monitor.iterations,
+        lambda,
+        tau: pair.deviation * scale,
+        unidentified_rows,
+        unidentified_cols,
+        warnings,
+        dual: posed.view(&q).to_owned(),
+        left,
+        right,
+        sparse,
+    }
+}
+
+/// `Y - L R^T` where something is seen and the two differ by more than the answer's accuracy.
+fn sparse_part(
+    posed: &Posed<'_>,
+    scale: f64,
+    left: MatRef<'_, f64>,
+    right: MatRef<'_, f64>,
+) -> Mat<f64> {
+    let zero = ZERO.max(0.1 * posed.tolerance) * posed.norm() / (posed.y.len() as f64).sqrt();
+    let mut sparse = Mat::zeros(posed.rows, posed.cols);
+    flatmin_core::linalg::multiply_par(sparse.as_mut(), left, right.transpose(), posed.par);
+    for (j, column) in sparse.col_iter_mut().enumerate() {
+        let start = j * posed.rows;
+        for (i, x) in column.iter_mut().enumerate() {
+            let seen = posed.seen.is_none_or(|seen| seen[start + i]);
+            let rest = posed.y[start + i] - *x / scale;
+            *x = if seen && rest.abs() > zero { rest * scale } else { 0.0 };
+        }
+    }
+    sparse
 }

@@ -130,7 +130,7 @@ impl Spectrum {
         let v = Mat::from_fn(cols, keep, |i, j| vectors[(i, cols - 1 - j)]);
         let mut u = Mat::zeros(rows, keep);
         linalg::multiply_par(u.as_mut(), a, v.as_ref(), self.par);
-        for (mut column, s) in u.col_iter_mut().zip(&s) {
+        for (column, s) in u.col_iter_mut().zip(&s) {
             let inverse = if *s > 0.0 { 1.0 / s } else { 0.0 };
             column.iter_mut().for_each(|u| *u *= inverse);
         }

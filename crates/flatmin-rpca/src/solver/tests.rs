@@ -1,0 +1,1 @@
+//! The roads on planted problems, and the laws of every answer.
