@@ -10,11 +10,15 @@
 //! pictures stay, in full size, in `target/restoration/`. With a seed other than 0 after `--`, other
 //! masks are drawn, and their figure stays there too.
 
+#[path = "shared/harmonic.rs"]
+mod harmonic;
 mod shared;
+#[path = "shared/svg.rs"]
+mod svg;
 
 use flatmin::core::rng::{Role, Stream};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, GrayImage, ImageEncoder, Luma, imageops};
+use harmonic::harmonic;
+use image::{ExtendedColorType, GrayImage, imageops};
 use serde::Deserialize;
 use shared::{ROOT, command};
 use std::error::Error;
@@ -23,6 +27,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 use std::{env, fs};
+use svg::{GAP, LINE, SHOWN, Svg};
 
 /// Relative duality gap asked for. Pixels are rounded to one in 256, so that more would not show.
 const TOLERANCE: &str = "1e-4";
@@ -115,38 +120,6 @@ fn psnr(truth: &GrayImage, picture: &GrayImage) -> f64 {
         .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
         .sum();
     10.0 * (255.0f64.powi(2) * truth.len() as f64 / squares).log10()
-}
-
-/// Fills the holes so that each is the mean of its neighbours above, below, left and right.
-///
-/// This discrete Laplace equation is solved by Gauss-Seidel sweeps until no pixel moves by more
-/// than a hundredth of a grey level. Nothing but nearness is used.
-fn harmonic(truth: &GrayImage, mask: &GrayImage) -> GrayImage {
-    let (width, height) = (truth.width() as usize, truth.height() as usize);
-    let seen = |k: usize| mask.as_raw()[k] != 0;
-    let mut values: Vec<f64> = (truth.iter().enumerate())
-        .map(|(k, &v)| if seen(k) { f64::from(v) } else { 127.5 })
-        .collect();
-    let mut moved = f64::INFINITY;
-    while moved > 0.01 {
-        moved = 0.0;
-        for k in (0..values.len()).filter(|&k| !seen(k)) {
-            let (x, y) = (k % width, k / width);
-            let near = [
-                (x > 0).then(|| k - 1),
-                (x + 1 < width).then(|| k + 1),
-                (y > 0).then(|| k - width),
-                (y + 1 < height).then(|| k + width),
-            ];
-            let (sum, count) = (near.iter().flatten())
-                .fold((0.0, 0.0), |(sum, count), &k| (sum + values[k], count + 1.0));
-            moved = moved.max((sum / count - values[k]).abs());
-            values[k] = sum / count;
-        }
-    }
-    GrayImage::from_fn(truth.width(), truth.height(), |x, y| {
-        Luma([values[y as usize * width + x as usize].round() as u8])
-    })
 }
 
 /// Runs the command on the photograph and a mask; its answer and its report.
@@ -260,35 +233,23 @@ fn count_row(mask: &Mask, seen: &GrayImage) -> String {
     format!("| {mask} | {total} | {rows} | {cols} |")
 }
 
-/// Side of the part of the picture that is shown, and its left upper corner.
-const SHOWN: u32 = 224;
+/// Left upper corner of the part of the picture that is shown.
 const CORNER: (u32, u32) = (132, 52);
-/// Space around pictures, and above them for a line of text.
-const GAP: u32 = 12;
-const LINE: u32 = 22;
 
-/// The figure: an SVG file that holds its pictures, since links to others would not be followed.
+/// The figure, row by row.
 struct Figure {
-    body: String,
+    svg: Svg,
     top: u32,
 }
 
 impl Figure {
     /// Starts with the whole photograph, a frame around the part shown below, and the legend.
     fn new(truth: &GrayImage) -> Result<Figure, Box<dyn Error>> {
-        let mut figure = Figure { body: String::new(), top: 2 * GAP + SHOWN };
+        let mut svg = Svg::default();
         let small = imageops::resize(truth, SHOWN, SHOWN, imageops::FilterType::Triangle);
-        figure.picture(0, GAP, small.as_raw(), ExtendedColorType::L8)?;
-        let scaled = |v: u32| f64::from(v) * f64::from(SHOWN) / f64::from(truth.width());
-        let (x, y) = (scaled(CORNER.0), scaled(CORNER.1));
-        let side = scaled(SHOWN);
-        writeln!(
-            figure.body,
-            r#"<rect x="{:.1}" y="{:.1}" width="{side:.1}" height="{side:.1}" class="frame"/>"#,
-            x + f64::from(GAP),
-            y + f64::from(GAP),
-        )?;
-        figure.text(1, GAP + 34, "title", "A photograph restored from some of its pixels")?;
+        svg.picture(0, GAP, small.as_raw(), ExtendedColorType::L8)?;
+        svg.frame(CORNER, GAP, f64::from(SHOWN) / f64::from(truth.width()))?;
+        svg.text(1, GAP + 34, "title", "A photograph restored from some of its pixels")?;
         for (k, line) in (0..).zip([
             "Left: the pixels seen through four masks; removed ones are orange.",
             "Interpolation: every hole the mean of its four neighbours.",
@@ -297,9 +258,9 @@ impl Figure {
             "roots of how many pixels are seen in each row and each column.",
             "The framed part is shown; the PSNR is that of all 512 × 512 pixels.",
         ]) {
-            figure.text(1, GAP + 70 + LINE * k, "", line)?;
+            svg.text(1, GAP + 70 + LINE * k, "", line)?;
         }
-        Ok(figure)
+        Ok(Figure { svg, top: 2 * GAP + SHOWN })
     }
 
     /// Adds what is seen through a mask, and what was made of it.
@@ -315,12 +276,12 @@ impl Figure {
         let grey_or_orange: Vec<u8> = (part(truth).iter().zip(part(seen).iter()))
             .flat_map(|(&v, &seen)| if seen != 0 { [v; 3] } else { [245, 160, 60] })
             .collect();
-        self.text(0, line, "", &mask.label())?;
-        self.picture(0, top, &grey_or_orange, ExtendedColorType::Rgb8)?;
+        self.svg.text(0, line, "", &mask.label())?;
+        self.svg.picture(0, top, &grey_or_orange, ExtendedColorType::Rgb8)?;
         for (column, of) in (1..).zip(restored) {
             let caption = format!("{}, {:.2} dB", of.method, of.psnr);
-            self.text(column, line, "", &caption)?;
-            self.picture(column, top, part(&of.picture).as_raw(), ExtendedColorType::L8)?;
+            self.svg.text(column, line, "", &caption)?;
+            self.svg.picture(column, top, part(&of.picture).as_raw(), ExtendedColorType::L8)?;
         }
         self.top = top + SHOWN + GAP;
         Ok(())
@@ -328,63 +289,6 @@ impl Figure {
 
     /// The whole file.
     fn finish(self) -> String {
-        let (width, height) = (left(4), self.top);
-        format!(
-            r##"<svg xmlns="http://www.w3.org/2000/svg"
- width="{width}" height="{height}" viewBox="0 0 {width} {height}">
-<style>
-text{{font:14px sans-serif}} .title{{font-size:20px}}
-.frame{{fill:none;stroke:#f5a03c;stroke-width:2}}
-</style>
-<rect width="100%" height="100%" fill="#fff"/>
-{}</svg>
-"##,
-            self.body
-        )
+        self.svg.finish(self.top)
     }
-
-    /// A line of text over a column.
-    fn text(&mut self, column: u32, y: u32, class: &str, text: &str) -> std::fmt::Result {
-        let x = left(column);
-        writeln!(self.body, r#"<text x="{x}" y="{y}" class="{class}">{text}</text>"#)
-    }
-
-    /// A square picture of side [`SHOWN`] in a column.
-    fn picture(
-        &mut self,
-        column: u32,
-        top: u32,
-        pixels: &[u8],
-        color: ExtendedColorType,
-    ) -> Result<(), Box<dyn Error>> {
-        let mut png = Vec::new();
-        PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive)
-            .write_image(pixels, SHOWN, SHOWN, color)?;
-        let (x, data) = (left(column), base64(&png));
-        writeln!(
-            self.body,
-            r#"<image x="{x}" y="{top}" width="{SHOWN}" height="{SHOWN}" href="data:image/png;base64,{data}"/>"#
-        )?;
-        Ok(())
-    }
-}
-
-/// Where a column of the figure begins.
-fn left(column: u32) -> u32 {
-    GAP + column * (SHOWN + GAP)
-}
-
-/// Base64 of RFC 4648: three bytes are four digits of six bits; `=` stands for what is absent.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let byte = |k: usize| u32::from(group.get(k).copied().unwrap_or(0));
-        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for k in 0..4 {
-            let digit = DIGITS[(word >> (18 - 6 * k)) as usize & 63];
-            text.push(if k > group.len() { '=' } else { char::from(digit) });
-        }
-    }
-    text
 }

@@ -29,36 +29,26 @@ pub enum Command {
     Recover {
         /// The model.
         #[command(subcommand)]
-        model: Models<SolveSettings>,
+        model: Models<RecoverySettings, SplitSettings>,
     },
     /// Measure how curved the loss is at a pair of factors
     Sharpness {
         /// The model.
         #[command(subcommand)]
-        model: Models<SharpnessSettings>,
+        model: Models<SharpnessSettings, SplitSharpnessSettings>,
     },
 }
 
-/// Which matrix, how exactly, and where to.
+/// What is asked of every solve.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
 pub struct SolveSettings {
-    /// Which of the matrices that fit is wanted: of least |D1 X D2|_* (flat) or |X|_* (nuclear)
-    #[arg(long, value_enum, default_value_t = ObjectiveName::Flat)]
-    pub objective: ObjectiveName,
-    /// For targets with noise: minimise 1/2 |A(X) - b|^2 + LAM |D1 X D2|_* (nuclear: |X|_*) instead of
-    /// asking for A(X) = b; objective and lower bound are of that. The bound is then
-    /// LAM <b, y> - LAM^2 |y|^2 / 2 with the y of --dual. From |D1^-1 A*(b) D2^-1|_op on (nuclear:
-    /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements
-    #[arg(long, value_name = "LAM", value_parser = penalty)]
-    pub penalty: Option<f64>,
     /// Rank to try first; the certificate decides, so a wrong guess costs time only
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub rank: Option<u32>,
     /// Relative duality gap to certify
     #[arg(long, default_value = "1e-8", value_parser = tolerance)]
     pub tol: f64,
-    /// Iterations before the solve is stopped [default: 2000]
+    /// Iterations before the solve is stopped [default: 2000; of rpca: 5000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_iters: Option<u32>,
     /// Threads inside the solve
@@ -72,6 +62,27 @@ pub struct SolveSettings {
     /// Accepted for the sake of scripts; the solve draws no random numbers
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
+    /// Report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which of the matrices that fit linear measurements, how exactly, and where to.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct RecoverySettings {
+    /// Which of the matrices that fit is wanted: of least |D1 X D2|_* (flat) or |X|_* (nuclear)
+    #[arg(long, value_enum, default_value_t = ObjectiveName::Flat)]
+    pub objective: ObjectiveName,
+    /// For targets with noise: minimise 1/2 |A(X) - b|^2 + LAM |D1 X D2|_* (nuclear: |X|_*) instead of
+    /// asking for A(X) = b; objective and lower bound are of that. The bound is then
+    /// LAM <b, y> - LAM^2 |y|^2 / 2 with the y of --dual. From |D1^-1 A*(b) D2^-1|_op on (nuclear:
+    /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements
+    #[arg(long, value_name = "LAM", value_parser = penalty)]
+    pub penalty: Option<f64>,
+    /// What is asked of every solve.
+    #[command(flatten)]
+    pub solve: SolveSettings,
     /// Where to write X: .npy, .csv, or .png (values rounded and clipped to 0 to 255)
     #[arg(long, value_name = "X.npy")]
     pub out: Option<PathBuf>,
@@ -84,9 +95,56 @@ pub struct SolveSettings {
     /// the order of the entries read, row by row for a matrix. .npy or .csv
     #[arg(long, value_name = "Y.npy")]
     pub dual: Option<PathBuf>,
-    /// Report as one JSON object
-    #[arg(long)]
-    pub json: bool,
+}
+
+/// Which split of a matrix `Y = X + S`, how exactly, and where to.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub struct SplitSettings {
+    /// Minimise |X|_* subject to sum |Y - X| <= T, over the seen entries, for a sparse part of known
+    /// absolute sum T: its factors are the flat minima of dist^2(Y - L R^T, {sum |S| <= T})
+    #[arg(
+        long,
+        value_name = "T",
+        conflicts_with = "lambda",
+        allow_negative_numbers = true,
+        value_parser = absolute_sum
+    )]
+    pub tau: Option<f64>,
+    /// Minimise |X|_* + LAM sum |Y - X|, over the seen entries [default: 1/sqrt(max(d1, d2)), divided
+    /// by the square root of the fraction of entries seen]
+    #[arg(long, value_name = "LAM", allow_negative_numbers = true, value_parser = penalty)]
+    pub lambda: Option<f64>,
+    /// Accepted for the sake of scripts: D1 and D2 are the identity here, so that both are one program
+    #[arg(long, value_enum, default_value_t = ObjectiveName::Flat)]
+    pub objective: ObjectiveName,
+    /// Refused: a split has no misfit.
+    #[arg(long, value_name = "LAM", hide = true, value_parser = no_penalty)]
+    pub penalty: Option<f64>,
+    /// What is asked of every solve.
+    #[command(flatten)]
+    pub solve: SolveSettings,
+    /// Where to write the low-rank part X, holes filled: .npy, .csv, or .png (values rounded and
+    /// clipped to 0 to 255). Of frames a stack (n, h, w), .npy
+    #[arg(long, value_name = "X.npy")]
+    pub out: Option<PathBuf>,
+    /// Where to write the sparse part S = Y - X, zero where nothing is seen: .npy or .csv. Of frames a
+    /// stack (n, h, w), .npy
+    #[arg(long, value_name = "S.npy")]
+    pub sparse: Option<PathBuf>,
+    /// Where to write the factors L (d1 x k) and R (d2 x k) of X = L R^T, for frames h w x k and
+    /// n x k: .npy or .csv
+    #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"])]
+    pub factors: Option<Vec<PathBuf>>,
+    /// Where to write the certificate Q (d1 x d2; for frames h w x n): |Q|_op <= 1, and zero where
+    /// nothing is seen. With |Q_ij| <= LAM no X has an objective below <Y, Q>; with --tau none has one
+    /// below <Y, Q> - T max |Q_ij|. .npy or .csv
+    #[arg(long, value_name = "Q.npy")]
+    pub dual: Option<PathBuf>,
+    /// Folder for pictures of frames, made if need be: background_0000.png and so on show X, clipped
+    /// to 0 to 255; foreground_0000.png and so on show |S|, likewise, dark where nothing moves
+    #[arg(long, value_name = "DIR")]
+    pub frames_out: Option<PathBuf>,
 }
 
 /// Where the factors are, and how to report.
@@ -97,6 +155,21 @@ pub struct SharpnessSettings {
     /// with R = L, trace_right that of the others
     #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"], required = true)]
     pub factors: Vec<PathBuf>,
+    /// Report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the factors of the low-rank part are, and how to report.
+#[derive(Debug, Args)]
+pub struct SplitSharpnessSettings {
+    /// The factors L (d1 x k) and R (d2 x k): .npy or .csv files. For frames, h w x k and n x k
+    #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"], required = true)]
+    pub factors: Vec<PathBuf>,
+    /// Absolute sum that the sparse part may have: the loss is dist^2(Y - L R^T, {sum |S| <= T}), and
+    /// the traces are those of its smooth majoriser
+    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = absolute_sum)]
+    pub tau: f64,
     /// Report as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -136,6 +209,24 @@ struct PenaltySyntax;
 
 fn penalty(text: &str) -> Result<f64, PenaltySyntax> {
     text.parse().ok().filter(|&lam: &f64| lam > 0.0 && lam.is_finite()).ok_or(PenaltySyntax)
+}
+
+/// Not zero or a positive number.
+#[derive(Debug, thiserror::Error)]
+#[error("give zero or a positive number, as in 12.5")]
+struct AbsoluteSumSyntax;
+
+fn absolute_sum(text: &str) -> Result<f64, AbsoluteSumSyntax> {
+    text.parse().ok().filter(|&tau: &f64| tau >= 0.0 && tau.is_finite()).ok_or(AbsoluteSumSyntax)
+}
+
+/// A penalty where there is none.
+#[derive(Debug, thiserror::Error)]
+#[error("rpca has no such penalty: its sparse part takes the misfit, at the price --lambda")]
+struct NoPenalty;
+
+fn no_penalty(_: &str) -> Result<f64, NoPenalty> {
+    Err(NoPenalty)
 }
 
 /// A complaint about the command line, on one line.
@@ -188,6 +279,15 @@ mod tests {
             ("flatmin recover quadnet --targets y.npy", "--inputs"),
             ("flatmin recover quadnet --data a.npz --targets y.npy", "--targets"),
             ("flatmin sharpness quadnet --data a.npz", "--factors"),
+            ("flatmin recover rpca", "--matrix"),
+            ("flatmin recover rpca --matrix y.npy --data y.npz", "--data"),
+            ("flatmin recover rpca --data y.npz --mask m.npy", "--mask"),
+            ("flatmin recover rpca --matrix y.npy --tau 1 --lambda 1", "--lambda"),
+            ("flatmin recover rpca --matrix y.npy --tau -1", "zero or a positive"),
+            ("flatmin recover rpca --matrix y.npy --lambda 0", "--lambda"),
+            ("flatmin recover rpca --matrix y.npy --lambda -2", "positive"),
+            ("flatmin recover rpca --matrix y.npy --penalty 1", "no such penalty"),
+            ("flatmin sharpness rpca --matrix y.npy --factors l.npy r.npy", "--tau"),
         ] {
             let said = complain(line);
             assert!(said.starts_with("error: ") && said.contains(word), "{line} gives {said}");

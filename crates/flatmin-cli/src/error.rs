@@ -117,6 +117,22 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// A value in a stack of frames that is not a number where one is needed.
+    #[error("{place}: pixel ({row}, {col}) of frame {frame} is {value}: {remedy}")]
+    Pixel {
+        /// The file and field.
+        place: String,
+        /// The frame, counted from 0.
+        frame: usize,
+        /// Row of the pixel, counted from 0.
+        row: usize,
+        /// Column of the pixel, counted from 0.
+        col: usize,
+        /// The value.
+        value: f64,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A mask that is not as large as what it masks.
     #[error("{place}: the mask is {got}, but what it masks is {expected}: make them equal")]
     Mask {
@@ -202,6 +218,31 @@ pub enum Error {
         /// Their reason.
         source: flatmin::core::Error,
     },
+    /// Pictures of frames, asked of what is no stack of frames.
+    #[error(
+        "{place}: the shape is {got}, but --frames-out is for a stack of frames (n, h, w): leave it \
+         out"
+    )]
+    NoFrames {
+        /// The file.
+        place: String,
+        /// The shape it has.
+        got: String,
+    },
+    /// A stack of frames, asked to be written where only a matrix or a picture can be.
+    #[error(
+        "{path}: a stack of frames (n, h, w) is written as .npy, or as pictures with --frames-out DIR"
+    )]
+    StackFormat {
+        /// The file.
+        path: String,
+    },
+    /// A file where a directory is wanted.
+    #[error("{path} is a file: give a directory")]
+    NotDirectory {
+        /// The file.
+        path: String,
+    },
     /// Two outputs with one path.
     #[error("{path} is named for two outputs: give each its own file")]
     SamePath {
@@ -211,6 +252,25 @@ pub enum Error {
 }
 
 impl Error {
+    /// An element, counted in C order, of a matrix or of a stack of frames.
+    pub(crate) fn of_element(
+        place: String,
+        shape: &[usize],
+        index: usize,
+        value: f64,
+        remedy: &'static str,
+    ) -> Error {
+        let cols = shape.last().copied().unwrap_or(1).max(1);
+        let (row, col) = (index / cols, index % cols);
+        match *shape {
+            [_, height, _] if height > 0 => {
+                let (frame, row) = (row / height, row % height);
+                Error::Pixel { place, frame, row, col, value, remedy }
+            }
+            _ => Error::Entry { place, row, col, value, remedy },
+        }
+    }
+
     /// What a solver says about a problem from `place`.
     pub(crate) fn of_problem(place: &str, source: flatmin::core::Error) -> Error {
         match source {

@@ -3,6 +3,7 @@
 //! ```text
 //! flatmin recover sensing --measurements A.npy --targets b.npy --out X.npy --dual y.npy
 //! flatmin recover completion --entries ratings.csv --json
+//! flatmin recover rpca --matrix Y.npy --out X.npy --sparse S.npy
 //! flatmin recover covariance --probes x.npy --targets y.npy --out X.npy
 //! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy
 //! ```
@@ -70,16 +71,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: &Command) -> Result<Ending, Error> {
     match command {
         Command::Recover { model } => match model {
-            Models::Sensing(task) => recover::run(&task.files, &task.settings),
-            Models::Bilinear(task) => recover::run(&task.files, &task.settings),
-            Models::Completion(task) => recover::run(&task.files, &task.settings),
-            Models::Covariance(task) => recover::run(&task.files, &task.settings),
-            Models::QuadNet(task) => recover::run(&task.files, &task.settings),
+            Models::Sensing(task) => recover::measured(&task.files, &task.settings),
+            Models::Bilinear(task) => recover::measured(&task.files, &task.settings),
+            Models::Completion(task) => recover::measured(&task.files, &task.settings),
+            Models::Rpca(task) => recover::split(&task.files, &task.settings),
+            Models::Covariance(task) => recover::measured(&task.files, &task.settings),
+            Models::QuadNet(task) => recover::measured(&task.files, &task.settings),
         },
         Command::Sharpness { model } => match model {
             Models::Sensing(task) => sharpness::run(&task.files, &task.settings),
             Models::Bilinear(task) => sharpness::run(&task.files, &task.settings),
             Models::Completion(task) => sharpness::run(&task.files, &task.settings),
+            Models::Rpca(task) => sharpness::split(&task.files, &task.settings),
             Models::Covariance(task) => sharpness::run(&task.files, &task.settings),
             Models::QuadNet(task) => sharpness::run(&task.files, &task.settings),
         },

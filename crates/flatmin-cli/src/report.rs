@@ -2,6 +2,7 @@
 
 use crate::Error;
 use flatmin::core::{Dims, Domain, Objective, Recovery};
+use flatmin::rpca::{Decomposition, Form, RobustPca};
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, Write};
@@ -15,13 +16,13 @@ pub struct Report {
     pub objective_kind: String,
     /// How the solve ended.
     pub status: String,
-    /// `|D1 X D2|_*` or `|X|_*`.
+    /// `|D1 X D2|_*` or `|X|_*`; of a split `|X|_* + lambda sum |Y - X|`, or `|X|_*` under `tau`.
     pub objective: f64,
     /// No matrix that fits has a smaller objective.
     pub lower_bound: f64,
     /// `(objective - lower_bound) / objective`.
     pub relative_gap: f64,
-    /// `|A(X) - b| / |b|`.
+    /// `|A(X) - b| / |b|`; of a split the excess of `sum |Y - X|` over `tau`.
     pub feasibility: f64,
     /// Rank of the answer.
     pub rank: usize,
@@ -45,17 +46,36 @@ pub struct Report {
     pub unidentified_cols: Vec<usize>,
     /// What else to know.
     pub warnings: Vec<String>,
+    /// What a split has besides.
+    #[serde(flatten)]
+    pub split: Option<Split>,
+    /// What was solved, for a reader.
+    #[serde(skip)]
+    headline: String,
     /// What [`Report::unique`] says, where that is the question.
     #[serde(skip)]
     uniqueness: &'static str,
 }
 
+/// The sparse part of a split, and the two programs that it solves.
+#[derive(Debug, Clone, Serialize)]
+pub struct Split {
+    /// Weight of the sparse part in the penalised program.
+    pub lambda: f64,
+    /// Its absolute sum `sum |Y - X|`: the bound in the constrained program.
+    pub tau: f64,
+    /// Number of its nonzero entries.
+    pub sparse_entries: usize,
+}
+
 impl Report {
     /// The report of an answer.
-    pub fn new(model: &'static str, dims: Dims, seconds: f64, answer: &Recovery) -> Report {
+    pub fn of_recovery(model: &'static str, dims: Dims, seconds: f64, answer: &Recovery) -> Report {
+        let Dims { rows, cols, measurements } = dims;
+        let kind = answer.objective_kind;
         Report {
             model,
-            objective_kind: answer.objective_kind.to_string(),
+            objective_kind: kind.to_string(),
             status: answer.status.to_string(),
             objective: answer.objective,
             lower_bound: answer.lower_bound,
@@ -66,13 +86,60 @@ impl Report {
             scaled_trace: answer.scaled_trace,
             iterations: answer.iterations,
             seconds,
-            d1: dims.rows,
-            d2: dims.cols,
-            m: dims.measurements,
+            d1: rows,
+            d2: cols,
+            m: measurements,
             unidentified_rows: answer.unidentified_rows.clone(),
             unidentified_cols: answer.unidentified_cols.clone(),
             warnings: answer.warnings.iter().map(ToString::to_string).collect(),
+            split: None,
+            headline: format!("{kind} solution, {rows} x {cols} from {measurements} measurements"),
             uniqueness: uniqueness(answer),
+        }
+    }
+
+    /// The report of a split; `kind` is what was asked for, and both are the same program.
+    pub fn of_split(
+        model: &'static str,
+        kind: Objective,
+        problem: &RobustPca,
+        seconds: f64,
+        answer: &Decomposition,
+    ) -> Report {
+        let ((rows, cols), seen) = (problem.shape(), problem.seen_entries());
+        let program = match answer.form {
+            Form::Penalised { lambda } => format!("at lambda = {}", digits(lambda)),
+            Form::Constrained { tau } => format!("at tau = {}", digits(tau)),
+        };
+        Report {
+            model,
+            objective_kind: kind.to_string(),
+            status: answer.status.to_string(),
+            objective: answer.objective,
+            lower_bound: answer.lower_bound,
+            relative_gap: answer.relative_gap,
+            feasibility: answer.feasibility,
+            rank: answer.rank,
+            unique: answer.unique,
+            scaled_trace: answer.scaled_trace,
+            iterations: answer.iterations,
+            seconds,
+            d1: rows,
+            d2: cols,
+            m: seen,
+            unidentified_rows: answer.unidentified_rows.clone(),
+            unidentified_cols: answer.unidentified_cols.clone(),
+            warnings: answer.warnings.iter().map(ToString::to_string).collect(),
+            split: Some(Split {
+                lambda: answer.lambda,
+                tau: answer.tau,
+                sparse_entries: answer.sparse_entries(),
+            }),
+            headline: format!("{rows} x {cols}, {seen} entries seen, split {program}"),
+            uniqueness: match answer.unique {
+                true => "proved: every other split has a larger objective",
+                false => "not proved",
+            },
         }
     }
 }
@@ -100,15 +167,17 @@ fn uniqueness(answer: &Recovery) -> &'static str {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { model, d1, d2, m, .. } = self;
-        let kind = &self.objective_kind;
-        writeln!(f, "{model}: {kind} solution, {d1} x {d2} from {m} measurements")?;
+        writeln!(f, "{}: {}", self.model, self.headline)?;
         writeln!(f, "  status        {}", self.status)?;
         writeln!(f, "  objective     {}", digits(self.objective))?;
         write!(f, "  lower bound   {}", digits(self.lower_bound))?;
         writeln!(f, "  (relative gap {:.1e})", self.relative_gap)?;
         writeln!(f, "  feasibility   {:.1e}", self.feasibility)?;
         writeln!(f, "  rank          {}", self.rank)?;
+        if let Some(Split { lambda, tau, sparse_entries }) = &self.split {
+            let (lambda, tau) = (digits(*lambda), digits(*tau));
+            writeln!(f, "  sparse part   {sparse_entries} entries (lambda {lambda}, tau {tau})")?;
+        }
         writeln!(f, "  unique        {}", self.uniqueness)?;
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;

@@ -9,12 +9,13 @@
 //!
 //! of the trace of its Hessian.
 
-use crate::args::SharpnessSettings;
-use crate::models::{Model, Problem};
+use crate::args::{SharpnessSettings, SplitSharpnessSettings};
+use crate::models::{Model, Problem, RpcaFiles};
 use crate::report::{self, Sharpness};
 use crate::{Ending, Error, read};
 use flatmin::core::{Domain, Error as CoreError, Mat, MatRef, SymmetricLoss};
-use std::path::Path;
+use flatmin::rpca::RobustLoss;
+use std::path::{Path, PathBuf};
 
 /// By how much of a column's largest element two columns may differ and count as equal.
 const ROUNDING: f64 = 1e-12;
@@ -24,13 +25,9 @@ const ROUNDING: f64 = 1e-12;
 /// # Errors
 /// For bad input, and when the report cannot be written.
 pub fn run<M: Model>(files: &M, settings: &SharpnessSettings) -> Result<Ending, Error> {
-    let [left, right] = &settings.factors[..] else {
-        return Err(Error::NoData { options: "two files with --factors".into() });
-    };
-    let (l, r) = (factor(left)?, factor(right)?);
+    let (l, r, place) = factors(&settings.factors)?;
     let (l, r) = (l.as_ref(), r.as_ref());
     let problem = M::pose(files.read()?)?;
-    let place = format!("{} and {}", left.display(), right.display());
     let refused = |source| Error::Problem { place: place.clone(), source };
     // Says whether the factors fit the problem, which the losses take for granted.
     let factored = factored::<M>(&problem, l, r).map_err(refused)?;
@@ -44,6 +41,35 @@ pub fn run<M: Model>(files: &M, settings: &SharpnessSettings) -> Result<Ending, 
             symmetric::<M>(&problem, l, &signs).map_err(refused)?
         }
     };
+    report::print(&sharpness, settings.json)?;
+    Ok(Ending::Solved)
+}
+
+/// Runs the subcommand for robust PCA: the loss is `dist^2(Y - L R^T, {sum |S| <= tau})`, and the
+/// traces are those of the smooth majoriser that touches it at the factors.
+///
+/// # Errors
+/// For bad input, and when the report cannot be written.
+pub fn split(files: &RpcaFiles, settings: &SplitSharpnessSettings) -> Result<Ending, Error> {
+    let (l, r, place) = factors(&settings.factors)?;
+    let (l, r) = (l.as_ref(), r.as_ref());
+    let split = files.read()?.pose()?;
+    let measure = || {
+        let loss = RobustLoss::new(split.problem(), settings.tau)?;
+        let value = loss.value(l, r)?;
+        let majoriser = loss.majoriser(l, r)?;
+        let (trace_left, trace_right) = majoriser.traces(l, r)?;
+        Ok(Sharpness {
+            model: RpcaFiles::NAME,
+            loss: value,
+            trace: trace_left + trace_right,
+            scaled_trace: majoriser.scaled_trace(l, r)?,
+            trace_left,
+            trace_right,
+            blocks: ["in L", "in R"],
+        })
+    };
+    let sharpness = measure().map_err(|source| Error::of_problem(&place, source))?;
     report::print(&sharpness, settings.json)?;
     Ok(Ending::Solved)
 }
@@ -123,6 +149,15 @@ fn signs(l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Result<Vec<f64>, usize> {
         [1.0, -1.0].into_iter().find(|&sign| equal(sign)).ok_or(j)
     };
     (0..l.ncols()).map(sign).collect()
+}
+
+/// The two factors, and where they lie.
+fn factors(paths: &[PathBuf]) -> Result<(Mat<f64>, Mat<f64>, String), Error> {
+    let [left, right] = paths else {
+        return Err(Error::NoData { options: "two files with --factors".into() });
+    };
+    let place = format!("{} and {}", left.display(), right.display());
+    Ok((factor(left)?, factor(right)?, place))
 }
 
 fn factor(path: &Path) -> Result<Mat<f64>, Error> {

@@ -3,10 +3,10 @@
 use super::{Model, Posed};
 use crate::Error;
 use crate::read::image::{Layout, Picture};
-use crate::read::{self, Triplets, csv, extension, matrix_market, npz::Archive, open, whole};
+use crate::read::{self, Mask, Triplets, csv, extension, matrix_market, npz::Archive, open, whole};
 use clap::{ArgGroup, Args};
 use flatmin::completion::Completion;
-use flatmin::core::{Mat, MatRef};
+use flatmin::core::MatRef;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -83,12 +83,11 @@ impl Model for CompletionFiles {
                     return Err(Error::Unmasked { path: place });
                 };
                 let picture = Picture::read(path)?;
-                let seen = mask_of_file(mask)?;
-                let size = (picture.height, picture.width);
-                check_mask(&seen, size, &mask.display().to_string())?;
+                let (height, width) = (picture.height, picture.width);
+                let seen = Mask::read(mask)?.fit(&[&[height, width]])?;
                 let pixels = picture.matrix();
                 // One mask serves every channel.
-                let seen = |i, j| seen[(i, j % picture.width)] != 0.0;
+                let seen = |i, j| seen[i * width + j % width];
                 seen_entries(pixels.as_ref(), seen, picture.layout, place)
             }
             (_, Some(path), _) => {
@@ -96,11 +95,7 @@ impl Model for CompletionFiles {
                 let matrix = read::array(path)?.into_matrix(&place)?;
                 match &self.mask {
                     None => holey_entries(matrix.as_ref(), place),
-                    Some(mask) => {
-                        let seen = mask_of_file(mask)?;
-                        let mask = mask.display().to_string();
-                        masked_entries(matrix.as_ref(), &seen, place, &mask)
-                    }
+                    Some(mask) => masked_entries(matrix.as_ref(), Mask::read(mask)?, place),
                 }
             }
             (_, _, Some(path)) => {
@@ -114,9 +109,8 @@ impl Model for CompletionFiles {
                     return holey_entries(matrix.as_ref(), place);
                 }
                 let mask = archive.place("mask");
-                let seen = archive.read("mask")?.into_matrix(&mask)?;
-                check_mask_values(&seen, &mask)?;
-                masked_entries(matrix.as_ref(), &seen, place, &mask)
+                let mask = Mask::of(archive.read("mask")?, mask);
+                masked_entries(matrix.as_ref(), mask, place)
             }
             _ => Err(Error::NoData { options: "--entries, --matrix or --data".into() }),
         }
@@ -210,35 +204,6 @@ fn sized(entries: Triplets, asked: Option<Shape>, place: String) -> Result<Array
     }
 }
 
-fn mask_of_file(path: &Path) -> Result<Mat<f64>, Error> {
-    let place = path.display().to_string();
-    if extension(path) == "png" {
-        let mask = Picture::read(path)?;
-        let (width, channels) = (mask.width, mask.channels());
-        return Ok(Mat::from_fn(mask.height, width, |i, j| {
-            let pixel = &mask.pixels[(i * width + j) * channels..][..channels];
-            f64::from(u8::from(pixel.iter().any(|&v| v != 0)))
-        }));
-    }
-    let mask = read::array(path)?.into_matrix(&place)?;
-    check_mask_values(&mask, &place)?;
-    Ok(mask)
-}
-
-fn check_mask_values(mask: &Mat<f64>, place: &str) -> Result<(), Error> {
-    let remedy = "a mask is nonzero where an entry is seen, zero elsewhere";
-    find_entry(mask.as_ref(), |v, _, _| v.is_nan(), place, remedy)
-}
-
-fn check_mask(mask: &Mat<f64>, size: (usize, usize), place: &str) -> Result<(), Error> {
-    if mask.shape() == size {
-        return Ok(());
-    }
-    let shown = |(rows, cols): (usize, usize)| format!("{rows} x {cols}");
-    let (expected, got) = (shown(size), shown(mask.shape()));
-    Err(Error::Mask { place: place.to_owned(), expected, got })
-}
-
 /// An error that names the first entry that is bad.
 fn find_entry(
     matrix: MatRef<'_, f64>,
@@ -263,14 +228,10 @@ fn holey_entries(matrix: MatRef<'_, f64>, place: String) -> Result<Arrays, Error
     seen_entries(matrix, |i, j| !matrix[(i, j)].is_nan(), Layout::Grey, place)
 }
 
-fn masked_entries(
-    matrix: MatRef<'_, f64>,
-    mask: &Mat<f64>,
-    place: String,
-    mask_place: &str,
-) -> Result<Arrays, Error> {
-    check_mask(mask, matrix.shape(), mask_place)?;
-    let seen = |i, j| mask[(i, j)] != 0.0;
+fn masked_entries(matrix: MatRef<'_, f64>, mask: Mask, place: String) -> Result<Arrays, Error> {
+    let (rows, cols) = matrix.shape();
+    let seen = mask.fit(&[&[rows, cols]])?;
+    let seen = |i, j| seen[i * cols + j];
     let remedy = "the mask says that it is seen, so it must be finite";
     find_entry(matrix, |v, i, j| seen(i, j) && !v.is_finite(), &place, remedy)?;
     seen_entries(matrix, seen, Layout::Grey, place)

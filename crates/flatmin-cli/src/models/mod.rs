@@ -2,7 +2,8 @@
 //!
 //! A further model is one more file with a [`Model`], and one more line in [`Models`] and in each
 //! match over it. Several named arrays come from a [`Source`](crate::read::Source), and every
-//! problem is [`Posed`].
+//! problem of linear measurements is [`Posed`]. Robust PCA has none: it splits the matrix itself, and
+//! has settings of its own.
 
 mod bilinear;
 mod completion;
@@ -10,6 +11,7 @@ mod covariance;
 mod posed;
 mod quadnet;
 mod quadratic;
+mod rpca;
 mod sensing;
 
 pub use bilinear::BilinearFiles;
@@ -17,20 +19,23 @@ pub use completion::CompletionFiles;
 pub use covariance::CovarianceFiles;
 pub use posed::{Posed, Problem};
 pub use quadnet::QuadNetFiles;
+pub use rpca::{Arrangement, Observed, RpcaFiles, Split};
 pub use sensing::SensingFiles;
 
 use crate::Error;
 use clap::{Args, Subcommand};
 
-/// What a subcommand does, and the model that it does it for.
+/// What a subcommand does, and the model that it does it for: one of linear measurements, or a split.
 #[derive(Debug, Subcommand)]
-pub enum Models<Settings: Args> {
+pub enum Models<Settings: Args, SplitSettings: Args> {
     /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
     Sensing(Task<SensingFiles, Settings>),
     /// Bilinear sensing: y_i = a_i^T X b_i
     Bilinear(Task<BilinearFiles, Settings>),
     /// Matrix completion: some entries of X are seen
     Completion(Task<CompletionFiles, Settings>),
+    /// Robust PCA: Y = X + S with X of low rank and S sparse, all or some of Y seen
+    Rpca(Task<RpcaFiles, SplitSettings>),
     /// Covariance estimation: y_i = x_i^T X x_i with X positive semidefinite (rank 1: phase
     /// retrieval)
     Covariance(Task<CovarianceFiles, Settings>),

@@ -5,11 +5,13 @@
 
 pub mod csv;
 pub mod image;
+mod mask;
 pub mod matrix_market;
 pub mod npy;
 pub mod npz;
 mod source;
 
+pub use mask::Mask;
 pub use source::{Named, Source};
 
 use crate::Error;

@@ -130,6 +130,19 @@ pub fn read(mut stream: impl Read) -> Result<Array, Fault> {
     Ok(Array { shape: header.shape, values })
 }
 
+/// Lengths of the dimensions that the header claims; the elements are not read.
+///
+/// # Errors
+/// When the stream does not begin as an array of one dtype does.
+pub fn shape(mut stream: impl Read) -> Result<Vec<usize>, Fault> {
+    let text = header_text(&mut stream)?;
+    match Header::parse(&text) {
+        Some(Header { descr: Descr::Scalar(_), shape, .. }) => Ok(shape),
+        Some(_) => Err(Fault::Dtype { descr: "with named fields".into() }),
+        None => Err(Fault::Header { text: text.trim().chars().take(80).collect() }),
+    }
+}
+
 fn printable(text: &str) -> String {
     text.chars().take(20).flat_map(char::escape_default).collect()
 }

@@ -65,6 +65,42 @@ impl Archive {
         names.map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_owned()).collect()
     }
 
+    /// The field of that name, or else the only one with one of these numbers of dimensions, those
+    /// to be left out aside.
+    ///
+    /// # Errors
+    /// When it is not there and no or several others could be meant (the error lists the fields).
+    pub fn field_or_only(
+        &mut self,
+        field: &str,
+        dimensions: &[usize],
+        aside: &[&str],
+    ) -> Result<String, Error> {
+        if self.has(field) {
+            return Ok(field.to_owned());
+        }
+        let mut names = self.fields();
+        names.retain(|name| !aside.contains(&&name[..]));
+        names.retain(|name| {
+            let entry = self.zip.by_name(&format!("{name}.npy")).ok();
+            let shape = entry.and_then(|entry| npy::shape(entry).ok());
+            shape.is_some_and(|shape| dimensions.contains(&shape.len()))
+        });
+        match names.pop() {
+            Some(only) if names.is_empty() => Ok(only),
+            _ => Err(self.missing(field)),
+        }
+    }
+
+    fn missing(&self, field: &str) -> Error {
+        let present = match self.fields() {
+            none if none.is_empty() => "none".to_owned(),
+            names => names.join(", "),
+        };
+        let fault = Fault::Missing { field: field.to_owned(), present };
+        Error::Npz { place: self.path.clone(), fault }
+    }
+
     /// Reads a field.
     ///
     /// # Errors
@@ -72,12 +108,7 @@ impl Archive {
     pub fn read(&mut self, field: &str) -> Result<Array, Error> {
         let place = self.path.clone();
         if !self.has(field) {
-            let present = match self.fields() {
-                none if none.is_empty() => "none".to_owned(),
-                names => names.join(", "),
-            };
-            let fault = Fault::Missing { field: field.to_owned(), present };
-            return Err(Error::Npz { place, fault });
+            return Err(self.missing(field));
         }
         let entry = match self.zip.by_name(&format!("{field}.npy")) {
             Ok(entry) => entry,

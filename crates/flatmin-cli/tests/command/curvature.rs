@@ -138,3 +138,65 @@ fn factors_that_do_not_fit() {
     let line = "sharpness bilinear --left x.npy --right x.npy --targets y.npy --factors";
     all_refused(&sandbox, &[(&format!("{line} L.npy four.npy"), &["3 x k and 3 x k", "4 x 2"])]);
 }
+
+/// `dist^2(E, {sum |S| <= tau})`: the projection takes `theta` off every entry, at least to zero.
+fn squared_distance(e: &[f64], tau: f64) -> f64 {
+    let left = |theta: f64| e.iter().map(|e| (e.abs() - theta).max(0.0)).sum::<f64>();
+    let (mut low, mut high) = (0.0, e.iter().fold(0.0, |m: f64, e| m.max(e.abs())));
+    if left(0.0) <= tau {
+        return 0.0;
+    }
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        if left(middle) > tau { low = middle } else { high = middle }
+    }
+    e.iter().map(|e| e.abs().min(high).powi(2)).sum()
+}
+
+/// The loss by bisection, the traces by `2 |L|^2` and `2 |R|^2`.
+#[test]
+fn factors_of_a_split() {
+    let sandbox = Sandbox::new();
+    let y: [[f64; 3]; 4] = [[1.0, 2.0, -1.0], [0.0, 9.0, 1.0], [2.0, -1.0, 1.0], [1.0, 1.0, -7.0]];
+    let (l, r) = ([1.0, 2.0, -1.0, 0.5], [2.0, 1.0, -1.0]);
+    sandbox.npy("Y.npy", &[4, 3], y.as_flattened());
+    sandbox.npy("L.npy", &[4, 1], &l);
+    sandbox.npy("R.npy", &[3, 1], &r);
+    let residual: Vec<f64> = (0..12).map(|n| y[n / 3][n % 3] - l[n / 3] * r[n % 3]).collect();
+    for tau in [0.0, 1.0, 10.0, 1e6] {
+        let line = format!("sharpness rpca --matrix Y.npy --factors L.npy R.npy --tau {tau}");
+        let sharp = sandbox.json(&line);
+        let loss = squared_distance(&residual, tau);
+        assert!((number(&sharp["loss"]) - loss).abs() <= 1e-10 * loss, "{sharp}, not {loss}");
+        // |L|^2 = 6.25 and |R|^2 = 6, each trace times the length of the other side.
+        let (left, right) = (2.0 * 4.0 * 6.0, 2.0 * 3.0 * 6.25);
+        let expected = [
+            ("trace_left", left),
+            ("trace_right", right),
+            ("trace", left + right),
+            ("scaled_trace", 24.5),
+        ];
+        for (field, value) in expected {
+            assert!((number(&sharp[field]) / value - 1.0).abs() < 1e-14, "{field}: {sharp}");
+        }
+        assert_eq!((sharp.as_object().unwrap().len(), &sharp["model"]), (6, &"rpca".into()));
+        let text = String::from_utf8(sandbox.run(&line).stdout).unwrap();
+        assert!(text.contains("rpca: curvature") && text.contains("in L, "), "{text}");
+    }
+    sandbox.npy("R4.npy", &[4, 1], &l);
+    sandbox.npy("L2.npy", &[4, 2], &[1.0; 8]);
+    sandbox.npy("nan.npy", &[4, 1], &[1.0, f64::NAN, 1.0, 1.0]);
+    let line = "sharpness rpca --matrix Y.npy";
+    all_refused(
+        &sandbox,
+        &[
+            (&format!("{line} --factors L.npy R.npy"), &["--tau"]),
+            (&format!("{line} --tau 1"), &["--factors"]),
+            (&format!("{line} --factors L.npy R.npy --tau -1"), &["--tau", "zero or a positive"]),
+            (&format!("{line} --factors L.npy R4.npy --tau 1"), &["L.npy and R4.npy", "4 x 1"]),
+            (&format!("{line} --factors L2.npy R.npy --tau 1"), &["L2.npy and R.npy"]),
+            (&format!("{line} --factors nan.npy R.npy --tau 1"), &["nan.npy", "(1, 0)", "NaN"]),
+            (&format!("{line} --factors no.npy R.npy --tau 1"), &["read no.npy", "No such"]),
+        ],
+    );
+}

@@ -8,6 +8,8 @@ mod inputs;
 mod outputs;
 mod reference;
 mod refusals;
+mod rpca;
 mod sandbox;
+mod splits;
 mod spoilt;
 mod vectors;

@@ -195,7 +195,7 @@ fn a_full_disk_is_told_and_the_other_files_are_written() {
 
 /// Whether a process has a handler for SIGINT, as Linux tells.
 #[cfg(target_os = "linux")]
-fn catches_interrupts(process: u32) -> bool {
+pub(crate) fn catches_interrupts(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
     u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0

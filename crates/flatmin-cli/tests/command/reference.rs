@@ -7,7 +7,7 @@ use flatmin_cli::read::npz::Archive;
 use serde_json::Value;
 use std::path::Path;
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../flatmin/tests/fixtures");
+pub(crate) const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../flatmin/tests/fixtures");
 
 /// Measurement matrices as `(row, col, value)` lists, and the targets.
 struct Measured {
@@ -162,9 +162,11 @@ fn check(name: &str, optima: &Value, kind: &str) {
 fn certified_optima_are_reached() {
     let text = std::fs::read_to_string(Path::new(FIXTURES).join("optima.json")).unwrap();
     let optima: Value = serde_json::from_str(&text).unwrap();
-    let optima = optima.as_object().unwrap();
-    assert_eq!(optima.len(), 9);
-    for (name, optima) in optima {
+    // Robust PCA has programs of its own.
+    let linear = optima.as_object().unwrap().iter().filter(|(_, o)| o["model"] != "rpca");
+    let linear: Vec<_> = linear.collect();
+    assert_eq!(linear.len(), 9);
+    for (name, optima) in linear {
         check(name, optima, "flat");
         check(name, optima, "nuclear");
     }

@@ -1,5 +1,9 @@
 //! Writers: `.npy`, `.csv` and PNG, with every path checked before a solve starts.
 
+mod frames;
+
+pub use frames::FrameFolder;
+
 use crate::Error;
 use crate::read::image::{Layout, Picture};
 use crate::read::{extension, tuple};
@@ -40,6 +44,17 @@ impl Output {
         Output::checked(path, &[Format::Npy, Format::Csv, Format::Png], ".npy, .csv or .png")
     }
 
+    /// Files for a left and a right factor.
+    ///
+    /// # Errors
+    /// As [`Output::numbers`].
+    pub fn pair(paths: Option<&[PathBuf]>) -> Result<Option<[Output; 2]>, Error> {
+        match paths {
+            Some([left, right]) => Ok(Some([Output::numbers(left)?, Output::numbers(right)?])),
+            _ => Ok(None),
+        }
+    }
+
     fn checked(path: &Path, formats: &[Format], accepted: &'static str) -> Result<Output, Error> {
         let format = match extension(path).as_str() {
             "npy" => Some(Format::Npy),
@@ -71,6 +86,27 @@ impl Output {
             Format::Csv => csv(out, cols, elements()),
             Format::Png => png(out, &Picture::of(matrix, layout)),
         })
+    }
+
+    /// Checks that the format holds a stack of frames.
+    ///
+    /// # Errors
+    /// When it holds matrices only.
+    pub fn check_stack(&self) -> Result<(), Error> {
+        match self.format {
+            Format::Npy => Ok(()),
+            _ => Err(Error::StackFormat { path: self.path.display().to_string() }),
+        }
+    }
+
+    /// Writes a matrix whose columns are frames as a stack `(n, height, width)`.
+    ///
+    /// # Errors
+    /// When the format holds no stack, or the file cannot be written.
+    pub fn stack(&self, matrix: MatRef<'_, f64>, height: usize, width: usize) -> Result<(), Error> {
+        self.check_stack()?;
+        let elements = matrix.col_iter().flat_map(|frame| frame.iter().copied());
+        self.write(|out| npy(out, &[matrix.ncols(), height, width], elements))
     }
 
     /// Writes a vector; as CSV, one element a line.
@@ -121,13 +157,13 @@ fn probe(path: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// Names a path that occurs twice.
-pub fn distinct<'a>(outputs: impl IntoIterator<Item = &'a Output>) -> Result<(), Error> {
+pub fn distinct<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
     let mut seen: Vec<&Path> = Vec::new();
-    for output in outputs {
-        if seen.contains(&output.path()) {
-            return Err(Error::SamePath { path: output.path.display().to_string() });
+    for path in outputs {
+        if seen.contains(&path) {
+            return Err(Error::SamePath { path: path.display().to_string() });
         }
-        seen.push(output.path());
+        seen.push(path);
     }
     Ok(())
 }
@@ -253,7 +289,7 @@ mod tests {
         fs::write(&path, "kept").unwrap();
         let output = Output::numbers(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"kept");
-        assert!(matches!(distinct([&output, &output]), Err(Error::SamePath { .. })));
+        assert!(matches!(distinct([output.path(), output.path()]), Err(Error::SamePath { .. })));
         let none = folder.path().join("none/x.npy");
         assert!(matches!(Output::numbers(&none), Err(Error::Io { .. })));
         let png = Output::numbers(&folder.path().join("x.png"));

@@ -1,0 +1,38 @@
+//! `flatmin recover`: read, solve, write, report.
+
+mod measured;
+mod split;
+mod watch;
+
+pub use measured::run as measured;
+pub use split::run as split;
+
+use crate::report::{self, Report};
+use crate::{Ending, Error};
+use std::path::Path;
+
+/// What came of writing the answer, a file or folder each.
+#[derive(Default)]
+struct Written<'a>(Vec<(&'a Path, Result<(), Error>)>);
+
+impl<'a> Written<'a> {
+    fn add(&mut self, path: &'a Path, result: Result<(), Error>) {
+        self.0.push((path, result));
+    }
+
+    /// Reports an answer and where it was written, and says how the run ended.
+    fn conclude(self, report: &Report, json: bool, solved: bool) -> Result<Ending, Error> {
+        report::print(report, json)?;
+        if !json {
+            for (path, _) in self.0.iter().filter(|(_, result)| result.is_ok()) {
+                report::line(Ok(format!("  wrote {}", path.display())))?;
+            }
+        }
+        let results = self.0.into_iter().map(|(_, result)| result);
+        let failures: Vec<Error> = results.filter_map(Result::err).collect();
+        if !failures.is_empty() {
+            return Ok(Ending::Unwritten(failures));
+        }
+        Ok(if solved { Ending::Solved } else { Ending::Stopped })
+    }
+}
