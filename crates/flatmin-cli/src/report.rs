@@ -26,8 +26,9 @@ pub struct Report {
     pub feasibility: f64,
     /// Rank of the answer.
     pub rank: usize,
-    /// Whether the answer is proved to be the only solution.
-    pub unique: bool,
+    /// Whether the answer is proved to be the only solution, where that is looked into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique: Option<bool>,
     /// Scaled trace of the Hessian at the factors.
     pub scaled_trace: f64,
     /// Iterations of the solve.
@@ -54,7 +55,7 @@ pub struct Report {
     headline: String,
     /// What [`Report::unique`] says, where that is the question.
     #[serde(skip)]
-    uniqueness: &'static str,
+    uniqueness: Option<&'static str>,
 }
 
 /// The sparse part of a split, and the two programs that it solves.
@@ -82,7 +83,7 @@ impl Report {
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
             rank: answer.rank,
-            unique: answer.unique,
+            unique: Some(answer.unique),
             scaled_trace: answer.scaled_trace,
             iterations: answer.iterations,
             seconds,
@@ -94,7 +95,7 @@ impl Report {
             warnings: answer.warnings.iter().map(ToString::to_string).collect(),
             split: None,
             headline: format!("{kind} solution, {rows} x {cols} from {measurements} measurements"),
-            uniqueness: uniqueness(answer),
+            uniqueness: Some(uniqueness(answer)),
         }
     }
 
@@ -120,7 +121,7 @@ impl Report {
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
             rank: answer.rank,
-            unique: answer.unique,
+            unique: None,
             scaled_trace: answer.scaled_trace,
             iterations: answer.iterations,
             seconds,
@@ -136,10 +137,7 @@ impl Report {
                 sparse_entries: answer.sparse_entries(),
             }),
             headline: format!("{rows} x {cols}, {seen} entries seen, split {program}"),
-            uniqueness: match answer.unique {
-                true => "proved: every other split has a larger objective",
-                false => "not proved",
-            },
+            uniqueness: None,
         }
     }
 }
@@ -178,7 +176,9 @@ impl fmt::Display for Report {
             let (lambda, tau) = (digits(*lambda), digits(*tau));
             writeln!(f, "  sparse part   {sparse_entries} entries (lambda {lambda}, tau {tau})")?;
         }
-        writeln!(f, "  unique        {}", self.uniqueness)?;
+        if let Some(uniqueness) = self.uniqueness {
+            writeln!(f, "  unique        {uniqueness}")?;
+        }
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;
         for warning in &self.warnings {

@@ -82,7 +82,6 @@ fn fill(record: &mut Record, answer: &Decomposition, truth: &Mat<f64>) {
     record.relative_gap = Some(answer.relative_gap);
     record.feasibility = Some(answer.feasibility);
     record.rank_found = Some(answer.rank);
-    record.unique = Some(answer.unique);
     record.error = Some(error);
     record.success = error < SUCCESS;
     record.iterations = answer.iterations;

@@ -59,8 +59,7 @@ pub struct Decomposition {
     /// `(objective - lower_bound) / objective`, in absolute value. In the constrained form an excess
     /// of `sum |Y - X|` over `tau`, weighed by the multiplier, is part of it.
     pub relative_gap: f64,
-    /// Excess of `sum |Y - X|` over `tau`, as a part of `tau` (of `sum |Y|` where `tau` is zero);
-    /// 0 in the penalised form.
+    /// Excess of `sum |Y - X|` over `tau`, as a part of `sum |Y|`; 0 in the penalised form.
     pub feasibility: f64,
     /// Number of singular values of the low-rank part above `1e-7` of the largest. The factors may
     /// carry more columns.

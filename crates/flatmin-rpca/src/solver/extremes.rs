@@ -103,7 +103,6 @@ impl Pair {
     /// `X = 0`.
     pub(super) fn zero(posed: &Posed<'_>) -> Pair {
         let x = Svd { u: Mat::zeros(posed.rows, 0), s: Vec::new(), v: Mat::zeros(posed.cols, 0) };
-        let deviation = posed.scan(|_, y, _| y.iter().map(|y| y.abs()).sum::<f64>()).iter().sum();
-        Pair { x, nuclear: 0.0, deviation }
+        Pair { x, nuclear: 0.0, deviation: posed.absolute_sum() }
     }
 }

@@ -126,8 +126,12 @@ fn report(
     let feasibility = posed.excess(pair.deviation);
     let largest = pair.x.s.first().copied().unwrap_or(0.0);
     let roots: Vec<f64> = pair.x.s.iter().map(|s| (s * scale).sqrt()).collect();
-    let left = scale_columns(pair.x.u.as_ref(), &roots);
-    let right = scale_columns(pair.x.v.as_ref(), &roots);
+    let (unidentified_rows, unidentified_cols) = unidentified(problem);
+    let mut left = scale_columns(pair.x.u.as_ref(), &roots);
+    let mut right = scale_columns(pair.x.v.as_ref(), &roots);
+    // What nothing is known of is zero, not nearly so.
+    unidentified_rows.iter().for_each(|&i| left.row_mut(i).fill(0.0));
+    unidentified_cols.iter().for_each(|&j| right.row_mut(j).fill(0.0));
     let sparse = sparse_part(posed, scale, left.as_ref(), right.as_ref());
     let status = if certified {
         Status::Certified
@@ -138,7 +142,6 @@ fn report(
             None => Status::Stalled,
         }
     };
-    let (unidentified_rows, unidentified_cols) = unidentified(problem);
     let zero = |m: &Mat<f64>| m.col_iter().all(|c| c.iter().all(|&v| v == 0.0));
     let mut warnings = Vec::new();
     if !unidentified_rows.is_empty() {

@@ -103,16 +103,17 @@ impl<'a> Posed<'a> {
         }
     }
 
-    /// Excess of a deviation over `tau`, as a part of `tau` (of `sum |Y|` where that is zero).
+    /// Excess of a deviation over `tau`, as a part of `sum |Y|`.
     pub(super) fn excess(&self, deviation: f64) -> f64 {
         match self.form {
-            Form::Constrained { tau } if deviation > tau => {
-                let sum =
-                    || self.scan(|_, y, _| y.iter().map(|y| y.abs()).sum::<f64>()).iter().sum();
-                (deviation - tau) / if tau > 0.0 { tau } else { sum() }
-            }
+            Form::Constrained { tau } if deviation > tau => (deviation - tau) / self.absolute_sum(),
             _ => 0.0,
         }
+    }
+
+    /// `sum |Y|`.
+    pub(super) fn absolute_sum(&self) -> f64 {
+        self.scan(|_, y, _| y.iter().map(|y| y.abs()).sum::<f64>()).iter().sum()
     }
 
     /// Dual value of a `Q` of operator norm at most one: `<Y, Q>`, less `tau max|Q_ij|` in the
