@@ -6,6 +6,7 @@
 use criterion::{BenchmarkId, Criterion, SamplingMode, criterion_group, criterion_main};
 use flatmin::core::theory::{degrees_of_freedom, statistical_dimension};
 use flatmin::prelude::*;
+use flatmin::rpca::Form;
 use flatmin_benches::RANK;
 use std::time::Duration;
 
@@ -63,5 +64,31 @@ fn rank_one(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sensing, completion, rank_one);
+/// Rank 5 % of `d`, with few corruptions and with more than can be told apart; both forms.
+fn rpca(c: &mut Criterion) {
+    for (d, place, p) in
+        [(60, "above", 0.05), (60, "below", 0.3), (200, "above", 0.1), (500, "above", 0.1)]
+    {
+        let planted = flatmin_benches::rpca(d, d / 20, p).unwrap();
+        let problem = &planted.problem;
+        let mut group = c.benchmark_group(format!("rpca d={d} p={p} ({place})"));
+        group.sample_size(10).sampling_mode(SamplingMode::Flat);
+        group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(1));
+        let forms = [
+            ("penalised", Form::Penalised { lambda: problem.default_lambda() }),
+            ("constrained", Form::Constrained { tau: planted.tau() }),
+        ];
+        for (name, form) in forms {
+            let solve = || match form {
+                Form::Penalised { lambda } => problem.penalised(lambda).solve().unwrap(),
+                Form::Constrained { tau } => problem.constrained(tau).solve().unwrap(),
+            };
+            let status = solve().status;
+            group.bench_function(BenchmarkId::new(name, status), |b| b.iter(solve));
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, sensing, completion, rank_one, rpca);
 criterion_main!(benches);

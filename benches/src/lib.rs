@@ -2,7 +2,7 @@
 
 use flatmin::core::Error;
 use flatmin::core::rng::{Role, Stream};
-use flatmin::{bilinear, completion, covariance, quadnet, sensing};
+use flatmin::{bilinear, completion, covariance, quadnet, rpca, sensing};
 
 /// Rank of every planted matrix.
 pub const RANK: usize = 2;
@@ -55,4 +55,14 @@ pub fn covariance(d: usize, m: usize) -> Result<covariance::Planted, Error> {
 pub fn quadnet(d: usize, m: usize) -> Result<quadnet::Planted, Error> {
     let (mut truth, mut inputs) = streams(d);
     quadnet::Planted::gaussian(d, RANK, 1, m, &mut truth, &mut inputs)
+}
+
+/// A `d x d` matrix of the given rank, of whose entries a part `p` is corrupted.
+///
+/// # Errors
+/// When a size is zero, or `p` is no probability.
+pub fn rpca(d: usize, rank: usize, p: f64) -> Result<rpca::Planted, Error> {
+    let stream = |role| Stream::new(0, "bench", d as u64, 0, role);
+    let (mut truth, mut noise) = (stream(Role::Truth), stream(Role::Noise));
+    rpca::Planted::bernoulli(d, d, rank, p, 10.0, &mut truth, &mut noise)
 }

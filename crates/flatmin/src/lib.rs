@@ -28,6 +28,10 @@
 //! let flat = problem.flat().solve()?;
 //! # assert!((flat.matrix()[(0, 1)] - 4.0).abs() < 1e-6);
 //!
+//! let problem = RobustPca::from_array(2, 2, &[1.0, 1.0, 1.0, 1.0])?;
+//! let parts = problem.penalised(problem.default_lambda()).solve()?;
+//! # assert!((parts.matrix()[(0, 1)] - 1.0).abs() < 1e-6);
+//!
 //! let problem = Covariance::from_arrays(2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![1.0, 4.0, 9.0])?;
 //! let flat = problem.flat().solve()?;
 //! # assert!(flat.unique && (flat.matrix()[(0, 1)] - 2.0).abs() < 1e-6);

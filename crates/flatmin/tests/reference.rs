@@ -134,3 +134,31 @@ fn covariance_values_lie_in_their_brackets() {
         assert!(problem.flat().solve().unwrap().unique);
     }
 }
+
+#[test]
+fn rpca_values_lie_in_their_brackets() {
+    let optima = optima();
+    for (name, path) in instances("rpca", 1) {
+        let (y, truth) = (matrix(&path, "matrix"), matrix(&path, "truth"));
+        let problem = RobustPca::new(y.as_ref()).unwrap();
+        let number = |field: &str| optima[&name][field].as_f64().unwrap();
+        let (lambda, tau) = (number("lambda"), number("tau"));
+        for (program, key) in
+            [(problem.penalised(lambda), "PEN"), (problem.constrained(tau), "CON")]
+        {
+            let bracket = &optima[&name][key];
+            let number = |field: &str| bracket[field].as_f64().unwrap();
+            let (lower, upper) = (number("lower"), number("upper"));
+            let answer = program.solve().unwrap();
+            let says = format!("{name} {key}: {} in [{lower}, {upper}]", answer.objective);
+            assert_eq!(answer.status, Status::Certified, "{says}");
+            assert!(answer.relative_gap <= 1e-7 && answer.feasibility <= 1e-8, "{says}");
+            assert!(answer.objective >= lower * (1.0 - 1e-7), "{says}");
+            assert!(answer.objective <= upper * (1.0 + 1e-7), "{says}");
+            assert!(answer.lower_bound <= upper * (1.0 + 1e-9), "{says}");
+            let error = (answer.matrix() - &truth).norm_l2() / truth.norm_l2();
+            let planted = number("relerr_to_truth") < 1e-6;
+            assert!(!planted || error < 1e-6, "{says}, off the planted matrix by {error:e}");
+        }
+    }
+}

@@ -104,7 +104,7 @@ fn the_constrained_optimum_is_reached() {
     check_optimum("CON", |optima| format!("--tau {}", optima["tau"]));
 }
 
-/// The fields of the other models, and three more.
+/// The fields of the other models, but for the one on uniqueness, and three more.
 #[test]
 fn the_report_has_the_fields_of_the_others() {
     let sandbox = Sandbox::new();
@@ -113,7 +113,8 @@ fn the_report_has_the_fields_of_the_others() {
     let answer = sandbox.json("recover rpca --matrix Y.npy");
     sandbox.file("list.csv", "0,0,1\n0,1,2\n1,0,2\n");
     let other = sandbox.json("recover completion --entries list.csv");
-    let (answer, other) = (answer.as_object().unwrap(), other.as_object().unwrap());
+    let (answer, mut other) = (answer.as_object().unwrap(), other.as_object().unwrap().clone());
+    other.remove("unique");
     for field in other.keys().map(String::as_str).chain(["lambda", "tau", "sparse_entries"]) {
         assert!(answer.get(field).is_some_and(|v| !v.is_null()), "{field}");
     }
@@ -341,7 +342,6 @@ fn extremes_of_tau_and_lambda() {
 
 /// The low-rank part gives way until the rest is as small as was asked.
 #[test]
-#[ignore = "the solve stalls at the planted split, whose sparse part is too large"]
 fn a_tau_below_that_of_the_planted_split() {
     let sandbox = Sandbox::new();
     let (y, _, sparse) = planted();
@@ -349,7 +349,8 @@ fn a_tau_below_that_of_the_planted_split() {
     for fraction in [1e-9, 1e-2, 0.5, 0.9] {
         let tau = fraction * absolute_sum(&sparse);
         let answer = sandbox.json(&format!("recover rpca --matrix Y.npy --tau {tau}"));
-        assert!(number(&answer["tau"]) <= tau * (1.0 + 1e-8), "{tau}: {answer}");
+        let most = tau + 1e-8 * absolute_sum(&y);
+        assert!(number(&answer["tau"]) <= most, "{tau}: {answer}");
     }
 }
 
@@ -363,9 +364,6 @@ fn matrices_at_the_edge() {
         for value in [0.0, 1.0, -3.0, 1e-100, 1e100] {
             sandbox.npy("Y.npy", shape, &vec![value; n]);
             for option in ["", "--tau 1", "--tau 0"] {
-                if value == 1e100 && option == "--tau 1" {
-                    continue; // Below the rounding of a single entry.
-                }
                 let line =
                     format!("recover rpca --matrix Y.npy {option} --out X.npy --sparse S.npy");
                 let answer = sandbox.json(&line);
