@@ -16,7 +16,7 @@
 //! Comput. Math. Math. Phys. 4, 1964.
 
 use super::identify::{self, Split};
-use super::incumbent::{Incumbent, Pair};
+use super::incumbent::{Incumbent, Pair, operator_norm};
 use super::monitor::Monitor;
 use super::posed::Posed;
 use super::rounds::{Rounds, clip};
@@ -29,6 +29,10 @@ const STEPS: usize = 200;
 
 /// Plain steps before the momentum.
 const PLAIN: usize = 4;
+
+/// Steps that leave more than this part of the misfit are slow, and so many in a row are enough.
+const SLOW: f64 = 0.98;
+const PATIENCE: usize = 8;
 
 /// What of `R` may be left to be paid for, relative to the tolerance.
 const PAID: f64 = 0.1;
@@ -65,7 +69,7 @@ fn prove(
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
-    let (u, v, rank) = (split.x.u.as_ref(), split.x.v.as_ref(), split.x.s.len());
+    let rank = split.x.s.len();
     // On the support of S the entries of Q are given, and where nothing is seen they are zero.
     let free = |rest: f64, seen: bool| seen && rest.abs() <= split.zero;
     let counts = posed.sweep(&mut q, |start, _, seen, q| {
@@ -88,36 +92,23 @@ fn prove(
     let mut velocity = vec![0.0; q.len()];
     let mut step = vec![0.0; q.len()];
     let (mut weight, mut momentum) = (1.0 / fraction.max(1e-3), 0.0);
-    let (mut misfit, mut rate, mut stuck) = (f64::INFINITY, 0.0_f64, 0);
+    let (mut before, mut stuck) = (f64::INFINITY, 0);
     for k in 0..STEPS {
-        // R = U Z2^T + Z1 V^T with Z2 = V - Q^T U and Z1 = -(I - U U^T) Q V.
-        let view = posed.view(&q);
-        let (mut z1, mut z2) = (Mat::zeros(posed.rows, rank), Mat::zeros(posed.cols, rank));
-        linalg::multiply_par(z1.as_mut(), view, v, posed.par);
-        linalg::multiply_par(z2.as_mut(), view.transpose(), u, posed.par);
-        let along = linalg::product(u.transpose(), z1.as_ref());
-        linalg::subtract_product(z1.as_mut(), u, along.as_ref());
-        let z1 = Mat::from_fn(posed.rows, rank, |i, j| -z1[(i, j)]);
-        let z2 = Mat::from_fn(posed.cols, rank, |i, j| v[(i, j)] - z2[(i, j)]);
-        let now = z1.norm_l2().hypot(z2.norm_l2());
+        let misfit = Misfit::of(posed, split, &q);
+        let now = misfit.norm;
         if !monitor.tick("certifying", (nuclear, incumbent.lower()), now, rank) {
             return Ok(());
         }
-        let left = side_by_side(&[u, z1.as_ref()]);
-        let right = side_by_side(&[z2.as_ref(), v]);
-        let out = MatMut::from_column_major_slice_mut(&mut step, posed.rows, posed.cols);
-        linalg::multiply_par(out, left.as_ref(), right.transpose(), posed.par);
+        misfit.write(posed, &mut step);
         if now <= target {
             return finish(posed, split, now, q, step, incumbent);
         }
-        if k > 0 {
-            rate = now / misfit;
-            stuck = if now > 0.98 * misfit { stuck + 1 } else { 0 };
-        }
-        if stuck >= 8 || !now.is_finite() {
+        stuck = if now > SLOW * before { stuck + 1 } else { 0 };
+        if stuck >= PATIENCE || !now.is_finite() {
             return Ok(());
         }
-        misfit = now;
+        let rate = now / before;
+        before = now;
         if k + 1 == PLAIN && rate < 0.95 {
             // Chebyshev's asymptotic rate for eigenvalues of the error within ±rate.
             let root = (1.0 - rate * rate).sqrt();
@@ -127,14 +118,20 @@ fn prove(
         let moved = &step;
         let pieces = q.chunks_mut(PIECE).zip(velocity.chunks_mut(PIECE)).enumerate().collect();
         map(posed.par, pieces, |(piece, (q, velocity)): (usize, (&mut [f64], &mut [f64]))| {
-            let start = piece * PIECE;
-            let entries = q.iter_mut().zip(velocity).enumerate();
-            for (k, (q, velocity)) in entries {
-                let at = start + k;
-                if free(split.rest[at], posed.seen.is_none_or(|seen| seen[at])) {
-                    *velocity = weight * moved[at] + momentum * *velocity;
-                    *q = (*q + *velocity).clamp(-lambda, lambda);
-                }
+            let range = piece * PIECE..piece * PIECE + q.len();
+            let data = moved[range.clone()].iter().zip(&split.rest[range.clone()]);
+            let entries = q.iter_mut().zip(velocity).zip(data);
+            let go = |q: &mut f64, velocity: &mut f64, step: f64, free: bool| {
+                // No branch: a wrong guess costs more than all the rest.
+                let gate = if free { 1.0 } else { 0.0 };
+                *velocity = gate * (weight * step + momentum * *velocity);
+                *q = (*q + *velocity).max(-lambda).min(lambda);
+            };
+            match posed.seen {
+                None => entries.for_each(|((q, v), (r, rest))| go(q, v, *r, free(*rest, true))),
+                Some(seen) => entries
+                    .zip(&seen[range])
+                    .for_each(|(((q, v), (r, rest)), seen)| go(q, v, *r, free(*rest, *seen))),
             }
         });
     }
@@ -157,23 +154,48 @@ fn finish(
     let out = MatMut::from_column_major_slice_mut(&mut step, posed.rows, posed.cols);
     linalg::subtract_product(out, split.x.u.as_ref(), split.x.v.transpose());
     let w = posed.view(&step);
-    let norm = if linalg::norm_below(w, ROOM) {
-        1.0
-    } else {
-        super::incumbent::operator_norm(w, posed.par)?.max(1.0)
-    };
-    incumbent.offer_dual(posed, &q, norm + misfit);
+    let norm =
+        if linalg::norm_below(w, ROOM) { 1.0 } else { operator_norm(w, posed.par)?.max(1.0) };
+    // U and V are orthonormal up to rounding.
+    let rounding = 16.0 * f64::EPSILON * ((posed.rows + posed.cols) as f64).sqrt();
+    incumbent.offer_dual(posed, &q, norm + misfit + rounding);
     Ok(())
 }
 
-/// `[A B]`.
-fn side_by_side(parts: &[flatmin_core::MatRef<'_, f64>]) -> Mat<f64> {
-    let cols = parts.iter().map(|p| p.ncols()).sum();
-    let mut out = Mat::zeros(parts[0].nrows(), cols);
-    let mut start = 0;
-    for part in parts {
-        out.as_mut().subcols_mut(start, part.ncols()).copy_from(part);
-        start += part.ncols();
+/// `R = U V^T - P_T(Q)` as a product of thin matrices, `[U Z1] [Z2 V]^T` with `Z1 = -(I - U U^T) Q V`
+/// and `Z2 = V - Q^T U`.
+struct Misfit {
+    left: Mat<f64>,
+    right: Mat<f64>,
+    /// `|R|_F`.
+    norm: f64,
+}
+
+impl Misfit {
+    fn of(posed: &Posed<'_>, split: &Split, q: &[f64]) -> Misfit {
+        let (u, v, rank) = (split.x.u.as_ref(), split.x.v.as_ref(), split.x.s.len());
+        let q = posed.view(q);
+        let (mut left, mut right) =
+            (Mat::zeros(posed.rows, 2 * rank), Mat::zeros(posed.cols, 2 * rank));
+        left.as_mut().subcols_mut(0, rank).copy_from(u);
+        right.as_mut().subcols_mut(rank, rank).copy_from(v);
+        let mut z1 = left.as_mut().subcols_mut(rank, rank);
+        linalg::multiply_par(z1.as_mut(), q, v, posed.par);
+        let along = linalg::product(u.transpose(), z1.as_ref());
+        linalg::subtract_product(z1.as_mut(), u, along.as_ref());
+        z1.as_mut().col_iter_mut().for_each(|c| c.iter_mut().for_each(|z| *z = -*z));
+        let mut z2 = right.as_mut().subcols_mut(0, rank);
+        linalg::multiply_par(z2.as_mut(), q.transpose(), u, posed.par);
+        for (z, v) in z2.as_mut().col_iter_mut().zip(v.col_iter()) {
+            z.iter_mut().zip(v.iter()).for_each(|(z, v)| *z = v - *z);
+        }
+        let norm = z1.norm_l2().hypot(z2.norm_l2());
+        Misfit { left, right, norm }
     }
-    out
+
+    /// Writes `R` to a field.
+    fn write(&self, posed: &Posed<'_>, out: &mut [f64]) {
+        let out = MatMut::from_column_major_slice_mut(out, posed.rows, posed.cols);
+        linalg::multiply_par(out, self.left.as_ref(), self.right.transpose(), posed.par);
+    }
 }
