@@ -9,6 +9,7 @@ use flatmin_core::LinearMap;
 use flatmin_core::audit::Audit;
 use flatmin_core::rng::{Role, Stream};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn planted(rows: usize, cols: usize, rank: usize, m: usize, trial: u64) -> Planted {
     let stream = |role| Stream::new(1, "bilinear", 0, trial, role);
@@ -312,7 +313,7 @@ fn answers_are_reproducible() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
 
     /// Whatever the shape, the rank and the number of measurements: no panic, and what is called
     /// certified is.

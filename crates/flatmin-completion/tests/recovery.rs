@@ -8,6 +8,7 @@ use flatmin_core::audit::Audit;
 use flatmin_core::linalg::{Par, singular_values};
 use flatmin_core::rng::{Role, Stream};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::ops::ControlFlow;
 
 fn streams(trial: u64) -> (Stream, Stream) {
@@ -336,7 +337,7 @@ fn answers_are_reproducible_to_the_bit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
 
     /// Whatever the shape and the pattern: no panic, and what is called certified is. Entries of a
     /// matrix can always be fitted, so nothing is inconsistent.

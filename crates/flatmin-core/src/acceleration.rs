@@ -1,8 +1,8 @@
 //! Anderson's extrapolation of a fixed-point iteration `x -> F(x)`.
 //!
 //! The next point is the affine combination of the last images whose residuals `F(x) - x` combine
-//! to the least norm. It is safeguarded: whenever the residual grows the memory is dropped, and plain
-//! iterations resume.
+//! to the least norm. It is safeguarded: where the residual has grown the last good image is gone back
+//! to, the memory is dropped, and plain iterations resume.
 //!
 //! References: Walker, Ni, *Anderson acceleration for fixed-point iterations*, SIAM J. Numer. Anal.
 //! 49, 2011; Zhang, O'Donoghue, Boyd, *Globally convergent type-I Anderson acceleration*, SIAM J.
@@ -12,8 +12,13 @@ use crate::Mat;
 use crate::linalg::{Cholesky, Par, parallel};
 use std::collections::VecDeque;
 
-/// Growth of the residual beyond which the memory is dropped.
+/// Growth of the residual beyond which a point is not accepted.
 const GROWTH: f64 = 2.0;
+
+/// Ridges of the least squares, relative to the mean square of the differences and to that of the
+/// residual: the first keeps the combination tame, the second is what counts where the map is nearly a
+/// translation, and differences are rounding.
+const RIDGE: (f64, f64) = (1e-10, 1e-12);
 
 /// Extrapolates the iterates of a nonexpansive map.
 ///
@@ -62,6 +67,13 @@ impl Anderson {
         self.zip(&mut residual, &image, |r, i| *r = i - *r);
         let size = self.dot(&residual, &residual).sqrt();
         let grown = size > GROWTH * self.residual;
+        if grown
+            && !self.differences.is_empty()
+            && let Some((accepted, _)) = self.last.take()
+        {
+            self.differences.clear();
+            return accepted;
+        }
         self.residual = size;
         let last = self.last.take().filter(|_| !grown);
         let Some((mut image_step, mut residual_step)) = last else {
@@ -75,7 +87,7 @@ impl Anderson {
             self.differences.pop_front();
         }
         self.differences.push_back((image_step, residual_step));
-        // Least squares by normal equations, with a ridge that keeps the combination tame.
+        // Least squares by normal equations.
         let k = self.differences.len();
         let mut gram = Mat::zeros(k, k);
         for i in 0..k {
@@ -84,7 +96,8 @@ impl Anderson {
             }
         }
         let mean = (0..k).map(|i| gram[(i, i)]).sum::<f64>() / k as f64;
-        (0..k).for_each(|i| gram[(i, i)] += 1e-10 * mean);
+        let ridge = RIDGE.0 * mean + RIDGE.1 * size * size;
+        (0..k).for_each(|i| gram[(i, i)] += ridge);
         let mut theta: Vec<f64> =
             self.differences.iter().map(|(_, d)| self.dot(d, &residual)).collect();
         let mut next = image.clone();
@@ -110,5 +123,32 @@ impl Anderson {
         parallel::map(self.par, pieces, |(a, b): (&[f64], &[f64])| crate::linalg::kernel::dot(a, b))
             .iter()
             .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the map is a translation, up to rounding, there is nothing to extrapolate.
+    #[test]
+    fn a_translation_is_followed_and_not_thrown_off() {
+        let mut memory = Anderson::new(10, Par::Seq);
+        let mut x = vec![0.1, 0.7, -0.3];
+        for k in 1..40 {
+            let image: Vec<f64> = x.iter().map(|x| x + 1.0 / 3.0).collect();
+            x = memory.extrapolate(x, image);
+            assert!((x[0] - 0.1 - k as f64 / 3.0).abs() < 1e-6, "{k}: {x:?}");
+        }
+    }
+
+    /// A point that is worse is not built upon.
+    #[test]
+    fn a_bad_point_is_taken_back() {
+        let mut memory = Anderson::new(3, Par::Seq);
+        memory.extrapolate(vec![8.0], vec![4.0]);
+        let good = memory.extrapolate(vec![4.0], vec![2.5]);
+        assert!(good[0].is_finite());
+        assert_eq!(memory.extrapolate(vec![1e9], vec![0.0]), [2.5]);
     }
 }

@@ -12,6 +12,7 @@ use flatmin_covariance::{
     Covariance, Error, Mat, MatRef, Planted, Program, Recovery, Status, signal,
 };
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 fn planted(order: usize, rank: usize, m: usize, trial: u64) -> Planted {
     let stream = |role| Stream::new(1, "covariance", 0, trial, role);
@@ -364,7 +365,7 @@ fn answers_are_reproducible() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
 
     /// Whatever the order, the rank and the number of probes: the flat program finds what fits and
     /// proves its value, and what either calls certified is.

@@ -20,6 +20,9 @@ pub enum Warning {
     AllSparse,
     /// The sparse part is zero: all of the matrix counts as of low rank.
     AllLowRank,
+    /// What the rounding of `L R^T` alone would add to the objective, as a part of it, where `X = Y` is
+    /// meant to the last digit and `lambda` is so large that this matters.
+    Rounding(f64),
 }
 
 impl fmt::Display for Warning {
@@ -39,6 +42,11 @@ impl fmt::Display for Warning {
             Warning::AllLowRank => f.write_str(
                 "nothing counts as sparse, so that no entry is corrected: a smaller lambda, or a \
                  larger tau, asks for more",
+            ),
+            Warning::Rounding(part) => write!(
+                f,
+                "X = Y is meant exactly: lambda is so large that the rounding of L R^T would count as \
+                 sparse, and add {part:.0e} of the objective"
             ),
         }
     }
@@ -72,7 +80,7 @@ pub struct Decomposition {
     /// The `lambda` of the penalised form; in the constrained form the one that `tau` implies, the
     /// multiplier `max|Q_ij|`: its penalised program has the same solution.
     pub lambda: f64,
-    /// `sum |Y - X|`: the `tau` for which the constrained program has the same solution.
+    /// `sum |Y - X|`, zero where `X = Y` is meant to the last digit: the `tau` for which the constrained program has the same solution.
     pub tau: f64,
     /// Rows of which no entry is seen.
     pub unidentified_rows: Vec<usize>,

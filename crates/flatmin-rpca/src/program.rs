@@ -110,6 +110,9 @@ impl<'a> Program<'a> {
 /// Magnitudes within which an answer keeps its digits.
 const SANE: (f64, f64) = (1e-150, 1e150);
 
+/// Values of `lambda` that products can be formed with; one beyond `1`, or far below, says no more.
+const LAMBDA: (f64, f64) = (1e-100, 1e100);
+
 /// Everything that a caller can get wrong.
 pub(crate) fn check(program: &Program<'_>) -> Result<(), Error> {
     let largest = flatmin_core::linalg::max_abs(&program.problem.values);
@@ -123,8 +126,8 @@ pub(crate) fn check(program: &Program<'_>) -> Result<(), Error> {
         return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
     }
     match program.form {
-        Form::Penalised { lambda } if !(lambda > 0.0 && lambda.is_finite()) => {
-            let (rule, got) = ("positive and finite", lambda.to_string());
+        Form::Penalised { lambda } if !(LAMBDA.0..=LAMBDA.1).contains(&lambda) => {
+            let (rule, got) = ("positive, and between 1e-100 and 1e100", lambda.to_string());
             return Err(Error::Parameter { name: "lambda", rule, got });
         }
         Form::Constrained { tau } if !(tau >= 0.0 && tau.is_finite()) => {

@@ -9,6 +9,7 @@ use flatmin_core::{DenseMap, LinearMap};
 use flatmin_sensing::theory::degrees_of_freedom;
 use flatmin_sensing::{Error, Mat, Planted, Program, Recovery, Sensing, Status};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::ops::ControlFlow;
 
 fn planted(rows: usize, cols: usize, rank: usize, m: usize, trial: u64) -> Planted {
@@ -368,7 +369,7 @@ fn answers_are_reproducible_to_the_bit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
 
     /// Whatever the shape, the rank and the number of measurements: no panic, and what is called
     /// certified is.

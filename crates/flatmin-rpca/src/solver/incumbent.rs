@@ -22,13 +22,6 @@ pub(super) struct Pair {
     pub(super) deviation: f64,
 }
 
-impl Pair {
-    /// What the constraint is missed by.
-    fn excess(&self, posed: &Posed<'_>) -> f64 {
-        posed.excess(self.deviation)
-    }
-}
-
 /// A valid dual matrix and its value.
 pub(super) struct Bound {
     pub(super) q: Vec<f64>,
@@ -51,11 +44,10 @@ impl Incumbent {
         let better = match &self.best {
             None => true,
             Some(old) => {
-                let (new_excess, old_excess) = (pair.excess(posed), old.excess(posed));
-                if new_excess.max(old_excess) <= posed.tolerance {
+                if posed.meets(pair.deviation) && posed.meets(old.deviation) {
                     value < self.value(posed, old)
                 } else {
-                    new_excess < old_excess
+                    pair.deviation < old.deviation
                 }
             }
         };
@@ -106,7 +98,7 @@ impl Incumbent {
 
     /// Whether the gap is closed and the constraint met, both to the tolerance.
     pub(super) fn certified(&self, posed: &Posed<'_>) -> bool {
-        let met = self.best.as_ref().is_some_and(|pair| pair.excess(posed) <= posed.tolerance);
+        let met = self.best.as_ref().is_some_and(|pair| posed.meets(pair.deviation));
         met && self.gap(posed) <= posed.tolerance
     }
 }

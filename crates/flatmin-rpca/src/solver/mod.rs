@@ -152,15 +152,22 @@ fn report(
     }
     match (max_abs(posed.y) == 0.0, pair.x.s.is_empty(), zero(&sparse)) {
         (true, ..) => warnings.push(Warning::ZeroMatrix),
-        (_, true, _) => warnings.push(Warning::AllSparse),
-        (.., true) => warnings.push(Warning::AllLowRank),
+        (_, true, _) if certified => warnings.push(Warning::AllSparse),
+        (.., true) if certified => warnings.push(Warning::AllLowRank),
         _ => {}
+    }
+    if let (Form::Penalised { lambda }, true) = (posed.form, pair.deviation == 0.0) {
+        let part = lambda * apart(posed, scale, left.as_ref(), right.as_ref()) / objective;
+        if part > posed.tolerance {
+            warnings.push(Warning::Rounding(part));
+        }
     }
     Decomposition {
         form,
         status,
-        objective: objective * scale,
-        lower_bound: lower * scale,
+        // Sums of nothing are -0.
+        objective: objective * scale + 0.0,
+        lower_bound: lower * scale + 0.0,
         relative_gap: gap.min(1.0),
         feasibility,
         rank: pair.x.s.iter().filter(|&&s| s > 1e-7 * largest).count(),
@@ -196,6 +203,14 @@ fn scaled_trace(posed: &Posed<'_>, left: MatRef<'_, f64>, right: MatRef<'_, f64>
     };
     2.0 / posed.rows as f64 * weighed(right, &in_cols)
         + 2.0 / posed.cols as f64 * weighed(left, &in_rows)
+        + 0.0
+}
+
+/// `sum |Y - L R^T|` over the seen entries.
+fn apart(posed: &Posed<'_>, scale: f64, left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> f64 {
+    let x = flatmin_core::linalg::product(left, right.transpose());
+    let x: Vec<f64> = x.col_iter().flat_map(|c| c.iter().map(|x| x / scale)).collect();
+    posed.deviation(&x)
 }
 
 /// `Y - L R^T` where something is seen and the two differ by more than the answer's accuracy.

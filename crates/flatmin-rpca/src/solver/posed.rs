@@ -6,6 +6,14 @@ use flatmin_core::MatRef;
 use flatmin_core::linalg::Par;
 use flatmin_core::linalg::parallel::{PIECE, map};
 
+/// Largest part of `tau` that a tolerance may miss it by, and the part of `sum |Y|` that counts as
+/// rounding.
+const LOOSE: f64 = 1e-4;
+const ROUNDING: f64 = 1e-9;
+
+/// Relative error of sums over all entries, generously.
+const CANCELLED: f64 = 1e-14;
+
 /// A problem at a sane scale, with its form.
 pub(super) struct Posed<'a> {
     pub(super) rows: usize,
@@ -111,17 +119,31 @@ impl<'a> Posed<'a> {
         }
     }
 
+    /// Whether a deviation counts as within `tau`: to the tolerance, at most a part in ten thousand of
+    /// `tau`, or to what rounding may leave of `sum |Y|`.
+    pub(super) fn meets(&self, deviation: f64) -> bool {
+        match self.form {
+            Form::Constrained { tau } if deviation > tau => {
+                let slack = self.tolerance.min(LOOSE) * tau;
+                deviation - tau <= slack.max(ROUNDING * self.absolute_sum())
+            }
+            _ => true,
+        }
+    }
+
     /// `sum |Y|`.
     pub(super) fn absolute_sum(&self) -> f64 {
         self.scan(|_, y, _| y.iter().map(|y| y.abs()).sum::<f64>()).iter().sum()
     }
 
     /// Dual value of a `Q` of operator norm at most one: `<Y, Q>`, less `tau max|Q_ij|` in the
-    /// constrained form.
+    /// constrained form, where the two may cancel and what rounding leaves of them is taken off.
     pub(super) fn dual_value(&self, pairing: f64, largest: f64) -> f64 {
         match self.form {
             Form::Penalised { .. } => pairing,
-            Form::Constrained { tau } => pairing - tau * largest,
+            Form::Constrained { tau } => {
+                pairing - tau * largest - CANCELLED * (pairing.abs() + tau * largest)
+            }
         }
     }
 }

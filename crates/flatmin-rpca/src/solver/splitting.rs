@@ -78,7 +78,8 @@ pub(super) fn splitting(
         }
         last_rank = if due { rank } else { last_rank };
         since_balance += 1;
-        if due && since_balance >= patience {
+        // While X is zero the multiplier has not grown to its size, and the residuals say nothing.
+        if due && since_balance >= patience && rank > 0 {
             let norm = q.iter().map(|q| q * q).sum::<f64>().sqrt();
             let imbalance = primal * norm / (BALANCE * dual).max(f64::MIN_POSITIVE);
             since_balance = 0;
