@@ -20,8 +20,9 @@
 //! semidefinite   H(W) = G G^T W G G^T
 //! ```
 //!
-//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits. A ridge `rho`, for
-//! the penalised form, adds `rho I` to it and `rho y` to `B(Z)`.
+//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits. Slack,
+//! for targets with noise, adds `g(y)` to `B(Z)` and its Jacobian to the system (see
+//! [`slack`](super::slack)).
 //!
 //! References: Vandenberghe and Boyd, *Semidefinite programming*, SIAM Review 38, 1996; Todd, Toh,
 //! Tutuncu, *On the Nesterov-Todd direction in semidefinite programming*, SIAM J. Optim. 8, 1998;
@@ -32,6 +33,7 @@ use super::domain::{Domain, symmetrise};
 use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine, relative_gap};
 use super::linear::residual;
 use super::polish;
+use super::slack::{Curvature, Slack};
 use crate::linalg::{
     self, Cholesky, kernel::dot, multiply_lower, norm, product, symmetrise_from_lower,
 };
@@ -62,17 +64,17 @@ const FAR: f64 = 1e-2;
 const NEAR: f64 = 1e-4;
 
 /// Runs the method from `z0`, the least-norm point under equality constraints, where `kernel` is the
-/// Cholesky factor of `B B*`.
+/// Cholesky factor of `B B*`, and from `y`, strictly feasible.
 pub(super) fn interior_point(
     problem: &Equality<'_>,
     z0: Mat<f64>,
+    mut y: Vec<f64>,
     kernel: Option<&Cholesky>,
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
     let cone = Cone { domain: problem.domain, rows: z0.nrows(), cols: z0.ncols() };
     let m = problem.b.len();
-    let mut y = vec![0.0; m];
     let mut p = cone.start(&z0)?;
     let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
@@ -85,9 +87,9 @@ pub(super) fn interior_point(
         let s = cone.slacks(problem.map.adjoint_matrix(&y).as_ref());
         // The trace bounds the norm of a feasible Z from above, so this never understates the gap.
         let misfit = norm(&residual(problem, z.as_ref()));
-        let value = cone.value(&p) + problem.misfit_cost(misfit);
+        let value = cone.value(&p) + problem.slack.cost(misfit);
         let lower = problem.dual_value(&y);
-        let infeasible = if problem.ridge > 0.0 { 0.0 } else { misfit / problem.norm_b };
+        let infeasible = problem.slack.excess(misfit) / problem.norm_b;
         let gap = ((value - lower).abs() / value).max(infeasible);
         if !monitor.tick("interior point", value, lower, infeasible, order) {
             break;
@@ -113,7 +115,7 @@ pub(super) fn interior_point(
             best = (gap, z.clone());
         }
         // A bound from elsewhere may prove any point that fits.
-        let proved = problem.ridge == 0.0
+        let proved = problem.slack == Slack::Exact
             && infeasible <= 1e-12
             && value * (1.0 - problem.tolerance) <= incumbent.lower();
         let limit = if best.0 > FAR { STUCK.0 } else { STUCK.1 };
@@ -124,10 +126,11 @@ pub(super) fn interior_point(
             p.iter().zip(s).map(|(p, s)| Scaling::new(p, s)).collect::<Result<_, _>>()?;
         let Some(scalings) = scalings else { break };
         cone.schur(problem.map, &scalings, &mut schur);
-        (0..m).for_each(|i| schur[(i, i)] += problem.ridge);
+        let curvature = problem.slack.curvature(&y);
+        curvature.add_to(&mut schur);
         let Some(factor) = regularised_cholesky(&schur, problem) else { break };
         let patience = if gap > NEAR { PATIENCE.0 } else { PATIENCE.1 };
-        let system = System { problem, cone, scalings: &scalings, factor, patience };
+        let system = System { problem, cone, scalings: &scalings, curvature, factor, patience };
         let mu = scalings.iter().flat_map(|g| &g.d).map(|d| d * d).sum::<f64>() / order as f64;
 
         // Predictor: straight at the boundary.
@@ -183,10 +186,11 @@ fn finish(
     incumbent.offer_bound(bound);
     incumbent.offer(problem.candidate(point));
     match near {
-        Some(near) if problem.ridge > 0.0 => {
+        Some(near) if problem.slack != Slack::Exact => {
             // What is cut off costs less than the gap: the lower rank is the better answer.
             let near = problem.candidate(near);
-            if relative_gap(near.value, incumbent.lower()) <= problem.tolerance {
+            let gap = relative_gap(near.value, incumbent.lower());
+            if near.is_feasible() && gap <= problem.tolerance {
                 incumbent.best = Some(near);
             }
             Ok(())
@@ -413,6 +417,7 @@ struct System<'a> {
     problem: &'a Equality<'a>,
     cone: Cone,
     scalings: &'a [Scaling],
+    curvature: Curvature,
     factor: Cholesky,
     patience: usize,
 }
@@ -422,7 +427,7 @@ type Blocks = Vec<Mat<f64>>;
 
 impl System<'_> {
     /// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables,
-    /// `B(Z + dZ) + rho (y + dy) = b` and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
+    /// `B(Z + dZ) + g(y) + g'(y) dy = b` and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
     fn direction(
         &self,
         z: &Mat<f64>,
@@ -430,12 +435,12 @@ impl System<'_> {
         target: &[Mat<f64>],
     ) -> (Vec<f64>, Blocks, Blocks) {
         let scaled = || self.scalings.iter().zip(target);
-        // B(Z + lifted + H(B*(dy))) + rho (y + dy) = b.
+        // B(Z + lifted + H(B*(dy))) + g(y) + g'(y) dy = b.
         let lifted: Blocks = scaled().map(|(scaling, target)| scaling.lift(target)).collect();
         let goal = combine(z, 1.0, &self.cone.primal(&lifted));
-        let ridge = self.problem.ridge;
+        let weight = self.problem.slack.weight(y);
         let misfit = residual(self.problem, goal.as_ref());
-        let rhs: Vec<f64> = misfit.iter().zip(y).map(|(r, y)| -r - ridge * y).collect();
+        let rhs: Vec<f64> = misfit.iter().zip(y).map(|(r, y)| -r - weight * y).collect();
         let dy = self.solve(&rhs);
         let steps = self.cone.slack_steps(self.problem.map.adjoint_matrix(&dy).as_ref());
         let ds: Blocks = self.scalings.iter().zip(&steps).map(|(g, s)| g.lower(s)).collect();
@@ -443,13 +448,13 @@ impl System<'_> {
         (dy, dp, ds)
     }
 
-    /// `y -> B(H(B*(y))) + rho y`.
+    /// `dy -> B(H(B*(dy))) + g'(y) dy`.
     fn apply(&self, y: &[f64]) -> Vec<f64> {
         let back = self.problem.map.adjoint_matrix(y);
         let image = self.cone.scaled(self.scalings, back.as_ref());
         let mut out = vec![0.0; y.len()];
         self.problem.map.apply(image.as_ref(), &mut out);
-        out.iter_mut().zip(y).for_each(|(o, y)| *o += self.problem.ridge * y);
+        self.curvature.accumulate(y, &mut out);
         out
     }
 
