@@ -14,6 +14,8 @@ mod fit;
 mod gauss_newton;
 mod interior_point;
 mod linear;
+mod newton;
+mod path;
 mod penalised;
 mod point;
 mod polish;
@@ -24,6 +26,7 @@ mod slack;
 mod splitting;
 
 pub use domain::Domain;
+pub use path::Path;
 pub use program::{Objective, Program};
 pub use recovery::{Progress, Recovery, Status, Warning};
 
@@ -131,7 +134,7 @@ fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
         incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
     }
     let outcome = if scale > 0.0 && !exact {
-        penalised::travel(&problem, &mut incumbent, &mut monitor)?
+        penalised::travel(&problem, start, &mut incumbent, &mut monitor)?
     } else if scale > 0.0 {
         travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
     } else {

@@ -8,6 +8,7 @@
 use super::equality::{Bound, Equality, Incumbent, Monitor};
 use super::interior_point::interior_point;
 use super::linear::{LARGEST_SYSTEM, Rows, Unknowns, measurement_gram};
+use super::newton::newton;
 use super::point::Point;
 use super::slack::{Slack, too_large};
 use super::{LARGEST_CONE, Outcome, no_fit};
@@ -18,6 +19,7 @@ use crate::{Error, Mat};
 /// Offers the best answer that can be found.
 pub(super) fn travel(
     problem: &Equality<'_>,
+    start: Option<Point>,
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<Outcome, Error> {
@@ -47,6 +49,30 @@ pub(super) fn travel(
     if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
         return Err(too_large(dims));
     }
+    if let Some(start) = start {
+        newton(problem, start, incumbent, monitor)?;
+        if incumbent.gap() <= problem.tolerance || monitor.stop.is_some() {
+            return Ok(Outcome::default());
+        }
+    }
+    let outcome = convex(problem, incumbent, monitor)?;
+    if let Some(best) = &incumbent.best
+        && incumbent.gap() > problem.tolerance
+        && monitor.stop.is_none()
+    {
+        // The last digits are Newton's.
+        let start = best.point.clone().trimmed(1e-7);
+        newton(problem, start, incumbent, monitor)?;
+    }
+    Ok(outcome)
+}
+
+/// The road that needs no start.
+fn convex(
+    problem: &Equality<'_>,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<Outcome, Error> {
     let Some(reduced) = Reduced::new(problem) else {
         return solve(problem, incumbent, monitor);
     };

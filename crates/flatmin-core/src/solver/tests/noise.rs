@@ -18,6 +18,12 @@ fn cases() -> Vec<Case> {
     let (many, b5, _) = sensing(4, 5, 2, 50, 75);
     let (more, b6, _) = quadratic(5, &[1.0, -1.0], 40, 76);
     let (psd, b7, _) = quadratic(5, &[1.0], 40, 77);
+    let (left, right) = (stream(79, Role::Measurements), stream(79, Role::Probe));
+    let pairs = |mut stream: Stream, d: usize| stream.gaussian_vector(45 * d);
+    let bilinear = RankOne::new(8, 6, pairs(left, 8), pairs(right, 6)).unwrap();
+    let truth = low_rank(8, 6, 2, &mut stream(79, Role::Truth)).unwrap();
+    let mut b8 = vec![0.0; 45];
+    bilinear.apply(truth.as_ref(), &mut b8);
     vec![
         (Box::new(dense), noisy(&b1), Domain::General),
         (Box::new(entries), noisy(&b2), Domain::General),
@@ -26,6 +32,7 @@ fn cases() -> Vec<Case> {
         (Box::new(many), noisy(&b5), Domain::General),
         (Box::new(more), noisy(&b6), Domain::Symmetric),
         (Box::new(psd), noisy(&b7), Domain::Semidefinite),
+        (Box::new(bilinear), noisy(&b8), Domain::General),
     ]
 }
 
@@ -190,6 +197,37 @@ fn edges_of_bounded_problems() {
             let answer =
                 Program::new(&nothing, &[1.0, 1.0], objective).noise(delta).solve().unwrap();
             assert_eq!(answer.status, status);
+        }
+    }
+}
+
+/// Along a path every answer is that of a solve of its own, at fewer iterations, and cheaper ones.
+#[test]
+fn paths_are_certified_and_save_iterations() {
+    for (map, b, domain) in cases() {
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let program = || Program::new(map.as_ref(), &b, objective).over(domain);
+            let largest = program().largest_penalty().unwrap();
+            let zero = program().penalty(largest * (1.0 + 1e-9)).solve().unwrap();
+            let little = program().penalty(largest * 0.99).solve().unwrap();
+            assert!(zero.rank == 0 && little.rank > 0, "{domain}, {objective}");
+            let lambdas: Vec<f64> = (0..25).map(|k| largest * 0.75f64.powi(k)).collect();
+            let (mut cold, mut warm) = (0, 0);
+            let answers: Vec<Recovery> =
+                program().path(lambdas.clone()).map(Result::unwrap).collect();
+            assert_eq!(answers.len(), lambdas.len());
+            for (answer, &lambda) in answers.iter().zip(&lambdas) {
+                let says = format!("{domain}, {objective}, {lambda:e}: {answer:?}");
+                assert_eq!(answer.status, Status::Certified, "{says}");
+                let alone = program().penalty(lambda).solve().unwrap();
+                approx::assert_relative_eq!(alone.objective, answer.objective, max_relative = 2e-8);
+                let audit = Audit::new(map.as_ref(), &b, answer).unwrap();
+                assert!(audit.dual_norm < 1.0 + 1e-9 && audit.outside < 1e-12, "{says}");
+                let bound = answer.lower_bound;
+                approx::assert_relative_eq!(audit.lower_bound, bound, max_relative = 1e-9);
+                (cold, warm) = (cold + alone.iterations, warm + answer.iterations);
+            }
+            assert!(4 * warm < 3 * cold, "{domain}, {objective}: {warm} against {cold}");
         }
     }
 }
