@@ -2,6 +2,8 @@
 //! CLARABEL and SCS made of small problems, and says of which version and to what tolerance;
 //! `fixtures/noise.py` made it.
 
+#![allow(clippy::unwrap_used)]
+
 use flatmin_core::audit::Audit;
 use flatmin_core::{DenseMap, Domain, Mat, Objective, Program, Status};
 
