@@ -42,9 +42,33 @@ use point::Point;
 use program::Form;
 use slack::Slack;
 
+/// Largest noise bound, as a part of `|b|`, at which the equality form is tried first: its answer is
+/// feasible, and its dual vector proves it but for `delta |y|`.
+const SLIGHT: f64 = 1e-7;
+
 /// Solves a program; see [`Program::solve`].
 fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
     program::check(program)?;
+    if let Form::Bounded(delta) = program.form {
+        let size = norm(program.targets);
+        if delta <= SLIGHT * size {
+            let answer = solve_as(program, true)?;
+            let done = matches!(
+                answer.status,
+                Status::Certified | Status::Interrupted | Status::IterationLimit
+            );
+            // Below rounding a noise bound is none.
+            if done || delta <= FEASIBLE * size {
+                return Ok(answer);
+            }
+        }
+    }
+    let exact = program.form == Form::Exact;
+    solve_as(program, exact)
+}
+
+/// Solves a program in its form, or with equality constraints.
+fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let map = program.map;
     let rescaling = Rescaling::new(map)?;
     let flat = program.objective == Objective::Flat;
@@ -76,8 +100,6 @@ fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
     };
     let delta = noise.unwrap_or(0.0);
     let penalised = penalty.is_some();
-    // Below rounding a noise bound is none.
-    let exact = !penalised && delta <= FEASIBLE * norm(program.targets);
     // Slack weighs the misfits as they are.
     let norms = map.norms();
     let weights = if exact { equilibration(&norms, operator, &left, right) } else { None };

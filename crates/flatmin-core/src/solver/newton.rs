@@ -20,7 +20,7 @@
 use super::domain::Domain;
 use super::equality::{Bound, Equality, Incumbent, Monitor};
 use super::gauss_newton::LARGEST_TANGENT;
-use super::point::{Point, stack};
+use super::point::{Point, beside, stack};
 use super::slack::Slack;
 use crate::linalg::{self, Cholesky, inner, norm, product};
 use crate::{Error, Mat, MatRef};
@@ -31,6 +31,9 @@ const DAMPING: f64 = 1e-10;
 /// Steps at one rank, and ranks, before another road is taken.
 const STEPS: usize = 20;
 const RANKS: usize = 6;
+
+/// Excess of `|W|_op` over one from which a rank is too low.
+const FAR: f64 = 1e-3;
 
 /// Decrease of the objective, relative to it, below which a rank has given what it has.
 const SETTLED: f64 = 1e-13;
@@ -83,7 +86,11 @@ pub(super) fn newton(
                 Some(next) => here = next,
                 None => break,
             }
-            if before - here.value <= SETTLED * before {
+            // A rank too low need not be exhausted.
+            let open = here.largest > 1.0 + FAR;
+            let gap = here.value - here.bound.lower;
+            let enough = if open { 0.01 * gap } else { SETTLED * before };
+            if before - here.value <= enough {
                 break;
             }
         }
@@ -164,26 +171,28 @@ fn subtract(lower: &mut Mat<f64>, (i, j): (usize, usize), factor: f64, w: MatRef
     }
 }
 
-/// One column more, along the leading pair of `W` and as far as pays: `F` falls along `t u v^T` by
-/// `t (w - 1) - t^2 |B(u v^T)|^2 / (2 rho)`.
+/// More columns, along leading pairs of `W` beyond one, half as many again at most, and as far as
+/// pays: `F` falls along `t u v^T` by `t (w - 1) - t^2 |B(u v^T)|^2 / (2 rho)`.
 fn widened(problem: &Equality<'_>, rho: f64, here: &Here) -> Result<Option<Point>, Error> {
-    let lead = problem.domain.decompose(here.w.as_ref(), problem.par)?.leading(1);
-    if lead.rank() == 0 {
+    let pairs = problem.domain.decompose(here.w.as_ref(), problem.par)?;
+    let beyond = pairs.s.iter().take_while(|&&w| w > 1.0 + FAR).count();
+    let count = beyond.clamp(1, here.point.rank() / 2 + 1).min(pairs.rank());
+    let mut lead = pairs.leading(count);
+    for j in 0..count {
+        let mut image = vec![0.0; problem.b.len()];
+        let (u, v) = (lead.u.as_ref().subcols(j, 1), lead.v.as_ref().subcols(j, 1));
+        problem.map.apply_factored(u, v, &mut image);
+        let length = norm(&image);
+        if length == 0.0 {
+            return Ok(None);
+        }
+        lead.s[j] = rho * (lead.s[j] - 1.0).max(0.0) / (length * length * count as f64);
+    }
+    if count == 0 {
         return Ok(None);
     }
-    let mut image = vec![0.0; problem.b.len()];
-    problem.map.apply_factored(lead.u.as_ref(), lead.v.as_ref(), &mut image);
-    let length = norm(&image);
-    if length == 0.0 {
-        return Ok(None);
-    }
-    let t = rho * (here.largest - 1.0) / (length * length);
-    let (l, r) = here.point.balanced();
-    let beside = |f: &Mat<f64>, g: &Mat<f64>| {
-        let k = f.ncols();
-        Mat::from_fn(f.nrows(), k + 1, |i, j| if j < k { f[(i, j)] } else { t.sqrt() * g[(i, 0)] })
-    };
-    let (l, r) = (beside(&l, &lead.u), beside(&r, &lead.v));
+    let ((l, r), (u, v)) = (here.point.balanced(), lead.balanced());
+    let (l, r) = (beside(l.as_ref(), u.as_ref()), beside(r.as_ref(), v.as_ref()));
     if problem.domain == Domain::General {
         return Ok(Some(Point::from_factors(l.as_ref(), r.as_ref())?));
     }
