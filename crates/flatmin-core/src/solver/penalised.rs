@@ -56,6 +56,13 @@ pub(super) fn travel(
         }
     }
     let outcome = convex(problem, incumbent, monitor)?;
+    if let Slack::Ball(delta) = problem.slack
+        && incumbent.gap() > problem.tolerance
+        && monitor.stop.is_none()
+        && outcome.misfit.is_none()
+    {
+        by_penalty(problem, delta, incumbent, monitor)?;
+    }
     if let Some(best) = &incumbent.best
         && incumbent.gap() > problem.tolerance
         && monitor.stop.is_none()
@@ -65,6 +72,53 @@ pub(super) fn travel(
         newton(problem, start, incumbent, monitor)?;
     }
     Ok(outcome)
+}
+
+/// Penalised problems that are solved in place of one with a bound.
+const PENALTIES: usize = 25;
+
+/// The bounded form by the penalised one, where the direct road stalled: the misfit rises with `rho`,
+/// and where it is `delta` the two are one. A safeguarded secant on logarithms; an error in `rho`
+/// enters the gap by its square.
+fn by_penalty(
+    problem: &Equality<'_>,
+    delta: f64,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Error> {
+    let y = incumbent.bound.as_ref().map_or(0.0, |bound| norm(&bound.y));
+    let mut log = if y > 0.0 { (delta / y).ln() } else { delta.ln() };
+    let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
+    let mut before: Option<(f64, f64)> = None;
+    for _ in 0..PENALTIES {
+        let ridge = Equality { slack: Slack::Ridge(log.exp()), ..*problem };
+        let mut inner = Incumbent::default();
+        travel(&ridge, None, &mut inner, monitor)?;
+        let Some(best) = inner.best else { break };
+        let misfit = norm(&problem.residual(&best.point)).max(f64::MIN_POSITIVE);
+        incumbent.offer(problem.candidate(best.point));
+        if let Some(bound) = inner.bound {
+            incumbent.offer_bound(problem.bound(bound.y)?.0);
+        }
+        let off = (misfit / delta).ln();
+        if incumbent.gap() <= problem.tolerance || monitor.stop.is_some() || off == 0.0 {
+            break;
+        }
+        if off > 0.0 {
+            high = log
+        } else {
+            low = log
+        }
+        let slope = before.map_or(1.0, |(log0, off0)| (off - off0) / (log - log0));
+        before = Some((log, off));
+        let step = (off / slope.clamp(0.05, 2.0)).clamp(-7.0, 7.0);
+        let next = log - step;
+        log = if next > low && next < high { next } else { 0.5 * (low + high) };
+        if !log.is_finite() || high - low <= 1e-9 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The road that needs no start.
