@@ -136,6 +136,9 @@ pub(super) fn interior_point(
         // Predictor: straight at the boundary.
         let predictor: Vec<Mat<f64>> = scalings.iter().map(Scaling::to_boundary).collect();
         let (_, dp, ds) = system.direction(&z, &y, &predictor);
+        if !finite(&dp) || !finite(&ds) {
+            break;
+        }
         let ahead = remaining(&scalings, &dp, &ds)? / order as f64;
         let centring = (ahead / mu).clamp(0.0, 1.0).powi(3);
 
@@ -146,6 +149,9 @@ pub(super) fn interior_point(
             .map(|(scaling, (dp, ds))| scaling.corrector(dp, ds, centring * mu))
             .collect();
         let (dy, dp, ds) = system.direction(&z, &y, &corrector);
+        if !finite(&dp) || !finite(&ds) {
+            break;
+        }
         let boldness = TO_BOUNDARY.0 + (TO_BOUNDARY.1 - TO_BOUNDARY.0) * last_step;
         let step_p = (boldness * reach(&scalings, &dp)?).min(1.0);
         let step_s = (boldness * reach(&scalings, &ds)?).min(1.0);
@@ -390,6 +396,11 @@ impl Scaling {
         let least = linalg::symmetric_eigenvalues(scaled.as_ref())?[0];
         Ok(if least < 0.0 { -1.0 / least } else { f64::INFINITY })
     }
+}
+
+/// Whether a direction has not overflowed, as those of nearly singular systems may.
+fn finite(blocks: &[Mat<f64>]) -> bool {
+    blocks.iter().all(|block| block.norm_l2().is_finite())
 }
 
 /// Largest step that keeps every block in its cone.

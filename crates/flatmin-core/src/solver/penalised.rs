@@ -74,6 +74,9 @@ pub(super) fn travel(
     Ok(outcome)
 }
 
+/// Least `rho` that double precision carries, targets being at most one.
+const SMALLEST: f64 = 1e-15;
+
 /// Penalised problems that are solved in place of one with a bound.
 const PENALTIES: usize = 25;
 
@@ -93,7 +96,10 @@ fn by_penalty(
     for _ in 0..PENALTIES {
         let ridge = Equality { slack: Slack::Ridge(log.exp()), ..*problem };
         let mut inner = Incumbent::default();
-        travel(&ridge, None, &mut inner, monitor)?;
+        // What another road cannot do either changes nothing.
+        if log < SMALLEST.ln() || travel(&ridge, None, &mut inner, monitor).is_err() {
+            break;
+        }
         let Some(best) = inner.best else { break };
         let misfit = norm(&problem.residual(&best.point)).max(f64::MIN_POSITIVE);
         incumbent.offer(problem.candidate(best.point));
