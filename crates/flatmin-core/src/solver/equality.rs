@@ -87,8 +87,13 @@ impl Equality<'_> {
     }
 
     /// The bound of a dual vector, and the values of `B*(y)` that its feasibility bounds by one.
-    pub(super) fn bound(&self, y: Vec<f64>) -> Result<(Bound, Vec<f64>), Error> {
-        let w = self.map.adjoint_matrix(&y);
+    pub(super) fn bound(&self, mut y: Vec<f64>) -> Result<(Bound, Vec<f64>), Error> {
+        let mut w = self.map.adjoint_matrix(&y);
+        if !(norm(&y).is_finite() && w.norm_l2().is_finite()) {
+            // What has overflowed proves nothing.
+            y.fill(0.0);
+            w.fill(0.0);
+        }
         let values = self.domain.dual_values(w.as_ref(), self.par)?;
         let largest = values.first().copied().unwrap_or(0.0);
         Ok((self.bound_of(y, largest), values))

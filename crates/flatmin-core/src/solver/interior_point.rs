@@ -182,6 +182,9 @@ fn finish(
             z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
         }
     }
+    if !z.norm_l2().is_finite() {
+        return Ok(());
+    }
     let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-15);
     let (bound, w) = problem.bound(y)?;
     // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
@@ -352,6 +355,9 @@ impl Scaling {
         let mut square = Mat::zeros(n, n);
         multiply_lower(square.as_mut(), cross.transpose(), cross.as_ref());
         symmetrise_from_lower(square.as_mut());
+        if !square.norm_l2().is_finite() {
+            return Ok(None);
+        }
         let (values, u) = linalg::symmetric_eigen(square.as_ref(), linalg::Par::Seq)?;
         if values[0] <= 0.0 {
             return Ok(None);
@@ -393,6 +399,9 @@ impl Scaling {
     fn reach(&self, x: &Mat<f64>) -> Result<f64, Error> {
         let n = self.d.len();
         let scaled = Mat::from_fn(n, n, |i, j| x[(i, j)] / (self.d[i] * self.d[j]).sqrt());
+        if !scaled.norm_l2().is_finite() {
+            return Ok(0.0);
+        }
         let least = linalg::symmetric_eigenvalues(scaled.as_ref())?[0];
         Ok(if least < 0.0 { -1.0 / least } else { f64::INFINITY })
     }

@@ -55,7 +55,11 @@ pub(super) fn travel(
             return Ok(Outcome::default());
         }
     }
-    let outcome = convex(problem, incumbent, monitor)?;
+    let outcome = match convex(problem, incumbent, monitor) {
+        // Lost in rounding: what was found so far stands.
+        Err(Error::Factorisation { .. }) => Outcome::default(),
+        other => other?,
+    };
     if let Slack::Ball(delta) = problem.slack
         && incumbent.gap() > problem.tolerance
         && monitor.stop.is_none()
@@ -175,6 +179,9 @@ fn solve(
     let what = "the factorisation of a problem with noise";
     let weights = weights.ok_or(Error::Factorisation { what })?;
     let z0 = problem.map.adjoint_matrix(&weights);
+    if !z0.norm_l2().is_finite() {
+        return Ok(Outcome::default());
+    }
     let mut y = vec![0.0; weights.len()];
     if matches!(problem.slack, Slack::Ball(_)) {
         // Half way to the boundary.

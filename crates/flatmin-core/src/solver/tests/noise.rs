@@ -253,3 +253,24 @@ fn slight_bounds_on_exact_data() {
         }
     }
 }
+
+/// Whole numbers of which many repeat one another, exact data, and a slight bound: whatever comes of
+/// it, it is an answer and no error.
+#[test]
+fn repeated_measurements_under_slight_bounds() {
+    for seed in 0..60 {
+        let (d, m) = (3, 10);
+        let probes = stream(100 + seed, Role::Measurements).gaussian_vector(d * m);
+        let probes = probes.into_iter().map(f64::round).collect();
+        let map = RankOne::symmetric(d, probes).unwrap();
+        let u = stream(100 + seed, Role::Truth).gaussian_matrix(d, 1);
+        let u = Mat::from_fn(d, 1, |i, _| u[(i, 0)].round());
+        let mut b = vec![0.0; m];
+        map.apply(product(u.as_ref(), u.transpose()).as_ref(), &mut b);
+        for objective in [Objective::Flat, Objective::Nuclear] {
+            let program = Program::new(&map, &b, objective).over(Domain::Semidefinite);
+            let answer = program.noise(1e-6 * norm(&b)).solve().unwrap();
+            assert!(answer.relative_gap.is_finite(), "{seed}: {answer:?}");
+        }
+    }
+}
