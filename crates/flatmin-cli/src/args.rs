@@ -80,6 +80,18 @@ pub struct RecoverySettings {
     /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements
     #[arg(long, value_name = "LAM", value_parser = penalty)]
     pub penalty: Option<f64>,
+    /// For targets with noise of known size: the same objective under |A(X) - b|_2 <= DELTA instead of
+    /// A(X) = b. The bound is then <b, y> - DELTA |y|_2 with the y of --dual, and feasibility the
+    /// excess of |A(X) - b|_2 over DELTA, relative to |b|_2. From |b|_2 on the answer is zero; the
+    /// report names the LAM of --penalty at which it is the same. Up to 6000 measurements
+    #[arg(
+        long,
+        value_name = "DELTA",
+        conflicts_with = "penalty",
+        allow_negative_numbers = true,
+        value_parser = absolute_sum
+    )]
+    pub noise: Option<f64>,
     /// What is asked of every solve.
     #[command(flatten)]
     pub solve: SolveSettings,
@@ -90,7 +102,8 @@ pub struct RecoverySettings {
     #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"])]
     pub factors: Option<Vec<PathBuf>>,
     /// Where to write the certificate y (m,): |D1^-1 A*(y) D2^-1|_op <= 1 (nuclear: |A*(y)|_op <= 1),
-    /// so that no matrix that fits has an objective below <b, y>. For covariance no eigenvalue of
+    /// so that no matrix that fits has an objective below <b, y> (see --noise and --penalty for
+    /// theirs). For covariance no eigenvalue of
     /// D^-1 A*(y) D^-1 exceeds 1 (nuclear: of A*(y)), which suffices since X >= 0. For completion in
     /// the order of the entries read, row by row for a matrix. .npy or .csv
     #[arg(long, value_name = "Y.npy")]
@@ -121,6 +134,15 @@ pub struct SplitSettings {
     /// Refused: a split has no misfit.
     #[arg(long, value_name = "LAM", hide = true, value_parser = no_penalty)]
     pub penalty: Option<f64>,
+    /// Refused: a split has no misfit.
+    #[arg(
+        long,
+        value_name = "DELTA",
+        hide = true,
+        allow_negative_numbers = true,
+        value_parser = no_noise
+    )]
+    pub noise: Option<f64>,
     /// What is asked of every solve.
     #[command(flatten)]
     pub solve: SolveSettings,
@@ -229,6 +251,15 @@ fn no_penalty(_: &str) -> Result<f64, NoPenalty> {
     Err(NoPenalty)
 }
 
+/// A bound on the noise where there is none.
+#[derive(Debug, thiserror::Error)]
+#[error("rpca has no such bound: its sparse part takes the misfit, up to the absolute sum --tau")]
+struct NoNoise;
+
+fn no_noise(_: &str) -> Result<f64, NoNoise> {
+    Err(NoNoise)
+}
+
 /// A complaint about the command line, on one line.
 pub fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
@@ -259,7 +290,9 @@ mod tests {
             ("flatmin recover sensing --targets b.npy", "--measurements"),
             ("flatmin recover sensing", "--measurements"),
             ("flatmin recover completion", "--entries"),
-            ("flatmin recover completion --data a.npz --noise 1", "--noise"),
+            ("flatmin recover completion --data a.npz --noise -1", "zero or a positive"),
+            ("flatmin recover completion --data a.npz --noise 1 --penalty 1", "--penalty"),
+            ("flatmin recover rpca --matrix y.npy --noise 1", "no such bound"),
             ("flatmin recover completion --data a.npz --entries b.csv", "--entries"),
             ("flatmin recover completion --data a.npz --tol x", "--tol"),
             ("flatmin recover completion --data a.npz --tol 1", "1e-8"),

@@ -22,8 +22,15 @@ pub struct Report {
     pub lower_bound: f64,
     /// `(objective - lower_bound) / objective`.
     pub relative_gap: f64,
-    /// `|A(X) - b| / |b|`; of a split the excess of `sum |Y - X|` over `tau`.
+    /// `|A(X) - b| / |b|`, with a noise bound its excess over that; of a split the excess of
+    /// `sum |Y - X|` over `tau`.
     pub feasibility: f64,
+    /// `delta`, where `|A(X) - b| <= delta` is all that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<f64>,
+    /// `lambda` of the penalised form, or the one that `delta` implies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub penalty: Option<f64>,
     /// Rank of the answer.
     pub rank: usize,
     /// Whether the answer is proved to be the only solution, where that is looked into.
@@ -82,6 +89,8 @@ impl Report {
             lower_bound: answer.lower_bound,
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
+            noise: answer.noise,
+            penalty: answer.penalty,
             rank: answer.rank,
             unique: Some(answer.unique),
             scaled_trace: answer.scaled_trace,
@@ -120,6 +129,8 @@ impl Report {
             lower_bound: answer.lower_bound,
             relative_gap: answer.relative_gap,
             feasibility: answer.feasibility,
+            noise: None,
+            penalty: None,
             rank: answer.rank,
             unique: None,
             scaled_trace: answer.scaled_trace,
@@ -171,6 +182,15 @@ impl fmt::Display for Report {
         write!(f, "  lower bound   {}", digits(self.lower_bound))?;
         writeln!(f, "  (relative gap {:.1e})", self.relative_gap)?;
         writeln!(f, "  feasibility   {:.1e}", self.feasibility)?;
+        if let Some(delta) = self.noise {
+            write!(f, "  noise bound   {}", digits(delta))?;
+            match self.penalty {
+                Some(lambda) => writeln!(f, " (as by a penalty of {})", digits(lambda))?,
+                None => writeln!(f)?,
+            }
+        } else if let Some(lambda) = self.penalty {
+            writeln!(f, "  penalty       {}", digits(lambda))?;
+        }
         writeln!(f, "  rank          {}", self.rank)?;
         if let Some(Split { lambda, tau, sparse_entries }) = &self.split {
             let (lambda, tau) = (digits(*lambda), digits(*tau));

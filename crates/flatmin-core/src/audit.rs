@@ -6,6 +6,9 @@
 //! ```text
 //! <b, y> = <A(X), y> = <D1 X D2, D1^{-1} A*(y) D2^{-1}> <= |D1 X D2|_*.
 //! ```
+//!
+//! Where `A(X)` may be off by `delta`, so may the left-hand side by `delta |y|`: the bound is
+//! `<b, y> - delta |y|`.
 
 use crate::linalg::{self, Par};
 use crate::loss::check_targets;
@@ -19,12 +22,14 @@ pub struct Audit {
     /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear) of the answer's matrix; in the penalised form
     /// `1/2 |A(X) - b|^2 + lambda` times that.
     pub objective: f64,
-    /// `<b, y>`, or `lambda <b, y> - lambda^2 |y|^2 / 2` in the penalised form.
+    /// `<b, y>`, or `lambda <b, y> - lambda^2 |y|^2 / 2` in the penalised form, or
+    /// `<b, y> - delta |y|` with a noise bound.
     pub lower_bound: f64,
     /// `|D1^{-1} A*(y) D2^{-1}|_op` (flat) or `|A*(y)|_op` (nuclear), or the largest eigenvalue over
     /// a semidefinite domain: at most 1, up to rounding, for the bound to hold.
     pub dual_norm: f64,
-    /// `|A(X) - b|_2 / |b|_2`; 0 when `X` fits zero targets.
+    /// `|A(X) - b|_2 / |b|_2`, with a noise bound `max(|A(X) - b|_2 - delta, 0) / |b|_2`; 0 when `X`
+    /// fits zero targets.
     pub feasibility: f64,
     /// How far the matrix lies outside its domain, relative to its size: its skew part, or its most
     /// negative eigenvalue.
@@ -70,6 +75,7 @@ impl Audit {
         residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
         let size = linalg::norm(targets);
         let miss = linalg::norm(&residual);
+        let excess = (miss - answer.noise.unwrap_or(0.0)).max(0.0);
 
         let back = map.adjoint_matrix(&answer.dual);
         let (weighted, whitened) = match answer.objective_kind {
@@ -85,9 +91,10 @@ impl Audit {
         };
         let value: f64 = singular_values(weighted.as_ref())?.iter().sum();
         let bound: f64 = targets.iter().zip(&answer.dual).map(|(b, y)| b * y).sum();
-        let (objective, lower_bound) = match answer.penalty {
-            None => (value, bound),
-            Some(lambda) => {
+        let (objective, lower_bound) = match (answer.noise, answer.penalty) {
+            (Some(delta), _) => (value, bound - delta * linalg::norm(&answer.dual)),
+            (None, None) => (value, bound),
+            (None, Some(lambda)) => {
                 let length = lambda * linalg::norm(&answer.dual);
                 (0.5 * miss * miss + lambda * value, lambda * bound - 0.5 * length * length)
             }
@@ -102,7 +109,7 @@ impl Audit {
                 _ => singular_values(whitened.as_ref())?.first().copied().unwrap_or(0.0),
             },
             outside,
-            feasibility: if miss == 0.0 { 0.0 } else { miss / size },
+            feasibility: if excess == 0.0 { 0.0 } else { excess / size },
         })
     }
 }

@@ -31,4 +31,4 @@ pub use flatness::Rescaling;
 pub use loss::{FactoredLoss, SymmetricLoss};
 pub use measured::Measured;
 pub use operator::{DenseMap, Dims, Entries, Gram, LinearMap, RankOne};
-pub use solver::{Domain, Objective, Program, Progress, Recovery, Status};
+pub use solver::{Domain, Objective, Path, Program, Progress, Recovery, Status};

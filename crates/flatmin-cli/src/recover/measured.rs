@@ -82,6 +82,9 @@ fn solve(
     if let Some(penalty) = settings.penalty {
         program = program.penalty(penalty);
     }
+    if let Some(delta) = settings.noise {
+        program = program.noise(delta);
+    }
     if let Some(limit) = settings.solve.max_iters {
         program = program.max_iterations(limit as usize);
     }

@@ -5,6 +5,7 @@
 mod curvature;
 mod damage;
 mod inputs;
+mod noise;
 mod outputs;
 mod reference;
 mod refusals;

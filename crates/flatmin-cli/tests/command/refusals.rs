@@ -34,7 +34,18 @@ fn command_lines() {
             ("recover sensing", &["--measurements", "--targets"]),
             ("recover sensing --measurements A.npy", &["--targets"]),
             ("recover completion", &["--entries", "--matrix", "--data"]),
-            ("recover completion --entries list.csv --noise 1", &["--noise"]),
+            (
+                "recover completion --entries list.csv --noise -1",
+                &["--noise", "zero or a positive"],
+            ),
+            (
+                "recover completion --entries list.csv --noise nan",
+                &["--noise", "zero or a positive"],
+            ),
+            (
+                "recover completion --entries list.csv --noise 1 --penalty 1",
+                &["--noise", "--penalty"],
+            ),
             ("recover completion --entries list.csv --penalty 0", &["--penalty", "positive"]),
             ("recover completion --entries list.csv --penalty nan", &["--penalty", "positive"]),
             ("recover completion --entries list.csv --tol 0", &["--tol", "between 0 and 1"]),

@@ -31,7 +31,7 @@ fn command_lines() {
             ("recover rpca --matrix Y.npy --lambda inf", &["--lambda", "a positive number"]),
             ("recover rpca --matrix Y.npy --lambda x", &["--lambda", "a positive number"]),
             ("recover rpca --matrix Y.npy --penalty 1", &["--penalty", "--lambda"]),
-            ("recover rpca --matrix Y.npy --noise 1", &["--noise"]),
+            ("recover rpca --matrix Y.npy --noise 1", &["--noise", "--tau"]),
             ("recover rpca --matrix Y.npy --objective l1", &["--objective", "nuclear"]),
             ("recover rpca --matrix Y.npy --rank 0", &["--rank"]),
             ("recover rpca --matrix Y.npy --tol 2", &["--tol", "between 0 and 1"]),

@@ -3,30 +3,30 @@
 //! ```text
 //! min |Z|_*  s.t.  B(Z) = b                    max <b, y>  s.t.  |B*(y)|_op <= 1
 //! min |Z|_* + |B(Z) - b|^2 / (2 rho)           max <b, y> - (rho / 2) |y|^2  s.t.  the same
+//! min |Z|_*  s.t.  |B(Z) - b| <= delta         max <b, y> - delta |y|        s.t.  the same
 //! ```
 //!
-//! The second, penalised form is the first with slack variables `e`, `B(Z) + rho^{1/2} e = b`, at the
-//! cost `|e|^2 / 2`; the first is its limit as the ridge `rho` goes to zero.
+//! The first is the limit of the others as `rho` or `delta` goes to zero; see [`slack`](super::slack).
 
 use super::domain::Domain;
 use super::point::{Point, Tangent};
 use super::program::Observer;
 use super::recovery::Progress;
+use super::slack::{Slack, best_multiple};
 use crate::linalg::{self, Par, kernel::dot, norm};
 use crate::operator::LinearMap;
 use crate::theory::{degrees_of_freedom, symmetric_degrees_of_freedom};
 use crate::{Error, Mat};
 use std::ops::ControlFlow;
 
-/// `min |Z|_*  s.t.  B(Z) = b` over a domain, in whitened variables and normalised targets; with a
-/// positive ridge, its penalised form.
+/// `min |Z|_*  s.t.  B(Z) = b` over a domain, in whitened variables and normalised targets, or a form
+/// of it with slack.
 pub(super) struct Equality<'a> {
     pub(super) map: &'a dyn LinearMap,
     pub(super) domain: Domain,
     pub(super) b: &'a [f64],
     pub(super) norm_b: f64,
-    /// `rho`; 0 for equality constraints.
-    pub(super) ridge: f64,
+    pub(super) slack: Slack,
     pub(super) tolerance: f64,
     pub(super) par: Par,
 }
@@ -34,23 +34,31 @@ pub(super) struct Equality<'a> {
 impl Equality<'_> {
     /// A point with what it costs, and how far it is from being feasible.
     pub(super) fn candidate(&self, point: Point) -> Candidate {
-        let misfit = norm(&self.residual(&point));
-        if self.ridge > 0.0 {
-            let value = point.nuclear_norm() + self.misfit_cost(misfit);
-            Candidate { point, infeasibility: 0.0, value }
-        } else {
-            Candidate::fitting(point, misfit / self.norm_b)
+        let residual = self.residual(&point);
+        let point = match self.slack {
+            Slack::Ball(delta) => self.scaled_to(delta, point, &residual),
+            _ => point,
+        };
+        let misfit = match self.slack {
+            Slack::Ball(_) => norm(&self.residual(&point)),
+            _ => norm(&residual),
+        };
+        let value = point.nuclear_norm() + self.slack.cost(misfit);
+        Candidate { point, infeasibility: self.slack.excess(misfit) / self.norm_b, value }
+    }
+
+    /// The least multiple of a point whose misfit is `delta`, where there is one.
+    fn scaled_to(&self, delta: f64, mut point: Point, residual: &[f64]) -> Point {
+        let image: Vec<f64> = residual.iter().zip(self.b).map(|(r, b)| r + b).collect();
+        if let Some(multiple) = best_multiple(&image, residual, delta) {
+            point.s.iter_mut().for_each(|s| *s *= multiple);
         }
+        point
     }
 
-    /// `misfit^2 / (2 rho)`; nothing under equality constraints.
-    pub(super) fn misfit_cost(&self, misfit: f64) -> f64 {
-        if self.ridge > 0.0 { misfit * misfit / (2.0 * self.ridge) } else { 0.0 }
-    }
-
-    /// The dual objective `<b, y> - (rho / 2) |y|^2`.
+    /// The dual objective: `<b, y>` less what the slack takes off.
     pub(super) fn dual_value(&self, y: &[f64]) -> f64 {
-        dot(y, self.b) - 0.5 * self.ridge * dot(y, y)
+        dot(y, self.b) - self.slack.dual_cost(y)
     }
 
     /// `|B(Z) - b| / |b|`.
@@ -79,8 +87,13 @@ impl Equality<'_> {
     }
 
     /// The bound of a dual vector, and the values of `B*(y)` that its feasibility bounds by one.
-    pub(super) fn bound(&self, y: Vec<f64>) -> Result<(Bound, Vec<f64>), Error> {
-        let w = self.map.adjoint_matrix(&y);
+    pub(super) fn bound(&self, mut y: Vec<f64>) -> Result<(Bound, Vec<f64>), Error> {
+        let mut w = self.map.adjoint_matrix(&y);
+        if !(norm(&y).is_finite() && w.norm_l2().is_finite()) {
+            // What has overflowed proves nothing.
+            y.fill(0.0);
+            w.fill(0.0);
+        }
         let values = self.domain.dual_values(w.as_ref(), self.par)?;
         let largest = values.first().copied().unwrap_or(0.0);
         Ok((self.bound_of(y, largest), values))
@@ -91,12 +104,15 @@ impl Equality<'_> {
         // Scaled by its norm any dual vector is feasible. The margin keeps it so under the
         // rounding errors of whoever checks it.
         let longest = 1.0 / (largest.max(0.0) * (1.0 + 1e-14));
-        let scale = if self.ridge > 0.0 {
-            // The best multiple of y, as far as it is feasible.
-            let best = dot(&y, self.b) / (self.ridge * dot(&y, &y)).max(f64::MIN_POSITIVE);
-            best.clamp(0.0, longest)
-        } else {
-            longest.min(1.0)
+        let scale = match self.slack {
+            Slack::Exact => longest.min(1.0),
+            Slack::Ridge(rho) => {
+                // The best multiple of y, as far as it is feasible.
+                let best = dot(&y, self.b) / (rho * dot(&y, &y)).max(f64::MIN_POSITIVE);
+                best.clamp(0.0, longest)
+            }
+            Slack::Ball(_) if self.dual_value(&y) > 0.0 => longest.min(1.0),
+            Slack::Ball(_) => 0.0,
         };
         y.iter_mut().for_each(|y| *y *= scale);
         let lower = self.dual_value(&y);
@@ -115,7 +131,7 @@ pub(super) struct Bound {
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) point: Point,
-    /// `|B(Z) - b| / |b|` under equality constraints, else 0.
+    /// By how much `|B(Z) - b|` is too large, relative to `|b|`.
     pub(super) infeasibility: f64,
     /// Its objective.
     pub(super) value: f64,
@@ -244,7 +260,7 @@ pub(super) enum Stop {
 
 /// Counts iterations over all roads and speaks to the observer.
 pub(super) struct Monitor<'a> {
-    pub(super) observer: Option<Box<Observer<'a>>>,
+    pub(super) observer: Option<&'a mut Observer<'a>>,
     pub(super) limit: usize,
     pub(super) iterations: usize,
     pub(super) stop: Option<Stop>,

@@ -6,9 +6,10 @@ use crate::{Error, MatRef};
 
 /// How well an answer fits the caller's measurements.
 pub(super) struct Fit {
-    /// `|A(L R^T) - b| / |b|`.
+    /// `|A(L R^T) - b| / |b|`, or its excess over a noise bound.
     pub(super) feasibility: f64,
-    /// `sum |y_i (A(L R^T) - b)_i|`: how far the misfit may move the objective.
+    /// `sum |y_i (A(L R^T) - b)_i|`, or the excess times `|y|`: how far the misfit may move the
+    /// objective.
     pub(super) slip: f64,
     /// Largest `|A(X) - b|_i / (|A_i|_F |X|_F + |b_i|)`: no measurement, however small its unit, is
     /// missed by more than this part of what it could be.
@@ -26,6 +27,7 @@ impl Fit {
         map: &dyn LinearMap,
         norms: &[f64],
         targets: &[f64],
+        noise: f64,
         dual: &[f64],
         l: MatRef<'_, f64>,
         r: MatRef<'_, f64>,
@@ -33,15 +35,20 @@ impl Fit {
         let mut residual = vec![0.0; targets.len()];
         map.apply_factored(l, r, &mut residual);
         residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
-        let (size, misfit) = (norm(targets), norm(&residual));
+        let size = norm(targets);
+        let excess = (norm(&residual) - noise).max(0.0);
         let x = product(product(r.transpose(), r).as_ref(), product(l.transpose(), l).as_ref());
         let x = (0..x.nrows()).map(|i| x[(i, i)]).sum::<f64>().max(0.0).sqrt();
         let errors = residual.iter().zip(targets).zip(norms);
         let errors = errors.map(|((r, b), a)| r.abs() / (a * x + b.abs()).max(f64::MIN_POSITIVE));
         Fit {
             worst: errors.fold(0.0, f64::max),
-            feasibility: if misfit == 0.0 { 0.0 } else { misfit / size },
-            slip: residual.iter().zip(dual).map(|(r, y)| (r * y).abs()).sum(),
+            feasibility: if excess == 0.0 { 0.0 } else { excess / size },
+            slip: if noise > 0.0 {
+                excess * norm(dual)
+            } else {
+                residual.iter().zip(dual).map(|(r, y)| (r * y).abs()).sum()
+            },
         }
     }
 }

@@ -20,8 +20,9 @@
 //! semidefinite   H(W) = G G^T W G G^T
 //! ```
 //!
-//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits. A ridge `rho`, for
-//! the penalised form, adds `rho I` to it and `rho y` to `B(Z)`.
+//! the [`schur`](LinearMap::schur) complement, whose structure each map exploits. Slack,
+//! for targets with noise, adds `g(y)` to `B(Z)` and its Jacobian to the system (see
+//! [`slack`](super::slack)).
 //!
 //! References: Vandenberghe and Boyd, *Semidefinite programming*, SIAM Review 38, 1996; Todd, Toh,
 //! Tutuncu, *On the Nesterov-Todd direction in semidefinite programming*, SIAM J. Optim. 8, 1998;
@@ -32,6 +33,7 @@ use super::domain::{Domain, symmetrise};
 use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine, relative_gap};
 use super::linear::residual;
 use super::polish;
+use super::slack::{Curvature, Slack};
 use crate::linalg::{
     self, Cholesky, kernel::dot, multiply_lower, norm, product, symmetrise_from_lower,
 };
@@ -62,17 +64,17 @@ const FAR: f64 = 1e-2;
 const NEAR: f64 = 1e-4;
 
 /// Runs the method from `z0`, the least-norm point under equality constraints, where `kernel` is the
-/// Cholesky factor of `B B*`.
+/// Cholesky factor of `B B*`, and from `y`, strictly feasible.
 pub(super) fn interior_point(
     problem: &Equality<'_>,
     z0: Mat<f64>,
+    mut y: Vec<f64>,
     kernel: Option<&Cholesky>,
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
     let cone = Cone { domain: problem.domain, rows: z0.nrows(), cols: z0.ncols() };
     let m = problem.b.len();
-    let mut y = vec![0.0; m];
     let mut p = cone.start(&z0)?;
     let order: usize = p.iter().map(|p| p.nrows()).sum();
     let mut schur = Mat::zeros(m, m);
@@ -85,9 +87,9 @@ pub(super) fn interior_point(
         let s = cone.slacks(problem.map.adjoint_matrix(&y).as_ref());
         // The trace bounds the norm of a feasible Z from above, so this never understates the gap.
         let misfit = norm(&residual(problem, z.as_ref()));
-        let value = cone.value(&p) + problem.misfit_cost(misfit);
+        let value = cone.value(&p) + problem.slack.cost(misfit);
         let lower = problem.dual_value(&y);
-        let infeasible = if problem.ridge > 0.0 { 0.0 } else { misfit / problem.norm_b };
+        let infeasible = problem.slack.excess(misfit) / problem.norm_b;
         let gap = ((value - lower).abs() / value).max(infeasible);
         if !monitor.tick("interior point", value, lower, infeasible, order) {
             break;
@@ -113,7 +115,7 @@ pub(super) fn interior_point(
             best = (gap, z.clone());
         }
         // A bound from elsewhere may prove any point that fits.
-        let proved = problem.ridge == 0.0
+        let proved = problem.slack == Slack::Exact
             && infeasible <= 1e-12
             && value * (1.0 - problem.tolerance) <= incumbent.lower();
         let limit = if best.0 > FAR { STUCK.0 } else { STUCK.1 };
@@ -124,15 +126,19 @@ pub(super) fn interior_point(
             p.iter().zip(s).map(|(p, s)| Scaling::new(p, s)).collect::<Result<_, _>>()?;
         let Some(scalings) = scalings else { break };
         cone.schur(problem.map, &scalings, &mut schur);
-        (0..m).for_each(|i| schur[(i, i)] += problem.ridge);
+        let curvature = problem.slack.curvature(&y);
+        curvature.add_to(&mut schur);
         let Some(factor) = regularised_cholesky(&schur, problem) else { break };
         let patience = if gap > NEAR { PATIENCE.0 } else { PATIENCE.1 };
-        let system = System { problem, cone, scalings: &scalings, factor, patience };
+        let system = System { problem, cone, scalings: &scalings, curvature, factor, patience };
         let mu = scalings.iter().flat_map(|g| &g.d).map(|d| d * d).sum::<f64>() / order as f64;
 
         // Predictor: straight at the boundary.
         let predictor: Vec<Mat<f64>> = scalings.iter().map(Scaling::to_boundary).collect();
         let (_, dp, ds) = system.direction(&z, &y, &predictor);
+        if !finite(&dp) || !finite(&ds) {
+            break;
+        }
         let ahead = remaining(&scalings, &dp, &ds)? / order as f64;
         let centring = (ahead / mu).clamp(0.0, 1.0).powi(3);
 
@@ -143,6 +149,9 @@ pub(super) fn interior_point(
             .map(|(scaling, (dp, ds))| scaling.corrector(dp, ds, centring * mu))
             .collect();
         let (dy, dp, ds) = system.direction(&z, &y, &corrector);
+        if !finite(&dp) || !finite(&ds) {
+            break;
+        }
         let boldness = TO_BOUNDARY.0 + (TO_BOUNDARY.1 - TO_BOUNDARY.0) * last_step;
         let step_p = (boldness * reach(&scalings, &dp)?).min(1.0);
         let step_s = (boldness * reach(&scalings, &ds)?).min(1.0);
@@ -173,6 +182,9 @@ fn finish(
             z = combine(&z, -1.0, &problem.map.adjoint_matrix(&correction));
         }
     }
+    if !z.norm_l2().is_finite() {
+        return Ok(());
+    }
     let point = problem.domain.decompose(z.as_ref(), problem.par)?.trimmed(1e-15);
     let (bound, w) = problem.bound(y)?;
     // On the central path s_i (1 - w_i) is the same for all i: the rank is where s_i takes over.
@@ -183,10 +195,11 @@ fn finish(
     incumbent.offer_bound(bound);
     incumbent.offer(problem.candidate(point));
     match near {
-        Some(near) if problem.ridge > 0.0 => {
+        Some(near) if problem.slack != Slack::Exact => {
             // What is cut off costs less than the gap: the lower rank is the better answer.
             let near = problem.candidate(near);
-            if relative_gap(near.value, incumbent.lower()) <= problem.tolerance {
+            let gap = relative_gap(near.value, incumbent.lower());
+            if near.is_feasible() && gap <= problem.tolerance {
                 incumbent.best = Some(near);
             }
             Ok(())
@@ -342,6 +355,9 @@ impl Scaling {
         let mut square = Mat::zeros(n, n);
         multiply_lower(square.as_mut(), cross.transpose(), cross.as_ref());
         symmetrise_from_lower(square.as_mut());
+        if !square.norm_l2().is_finite() {
+            return Ok(None);
+        }
         let (values, u) = linalg::symmetric_eigen(square.as_ref(), linalg::Par::Seq)?;
         if values[0] <= 0.0 {
             return Ok(None);
@@ -383,9 +399,17 @@ impl Scaling {
     fn reach(&self, x: &Mat<f64>) -> Result<f64, Error> {
         let n = self.d.len();
         let scaled = Mat::from_fn(n, n, |i, j| x[(i, j)] / (self.d[i] * self.d[j]).sqrt());
+        if !scaled.norm_l2().is_finite() {
+            return Ok(0.0);
+        }
         let least = linalg::symmetric_eigenvalues(scaled.as_ref())?[0];
         Ok(if least < 0.0 { -1.0 / least } else { f64::INFINITY })
     }
+}
+
+/// Whether a direction has not overflowed, as those of nearly singular systems may.
+fn finite(blocks: &[Mat<f64>]) -> bool {
+    blocks.iter().all(|block| block.norm_l2().is_finite())
 }
 
 /// Largest step that keeps every block in its cone.
@@ -413,6 +437,7 @@ struct System<'a> {
     problem: &'a Equality<'a>,
     cone: Cone,
     scalings: &'a [Scaling],
+    curvature: Curvature,
     factor: Cholesky,
     patience: usize,
 }
@@ -422,7 +447,7 @@ type Blocks = Vec<Mat<f64>>;
 
 impl System<'_> {
     /// Solves for `(dy, dP, dS)` with `dP + dS = target` in scaled variables,
-    /// `B(Z + dZ) + rho (y + dy) = b` and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
+    /// `B(Z + dZ) + g(y) + g'(y) dy = b` and `dS` the image of `dy`; `dP` and `dS` are returned scaled.
     fn direction(
         &self,
         z: &Mat<f64>,
@@ -430,12 +455,12 @@ impl System<'_> {
         target: &[Mat<f64>],
     ) -> (Vec<f64>, Blocks, Blocks) {
         let scaled = || self.scalings.iter().zip(target);
-        // B(Z + lifted + H(B*(dy))) + rho (y + dy) = b.
+        // B(Z + lifted + H(B*(dy))) + g(y) + g'(y) dy = b.
         let lifted: Blocks = scaled().map(|(scaling, target)| scaling.lift(target)).collect();
         let goal = combine(z, 1.0, &self.cone.primal(&lifted));
-        let ridge = self.problem.ridge;
+        let weight = self.problem.slack.weight(y);
         let misfit = residual(self.problem, goal.as_ref());
-        let rhs: Vec<f64> = misfit.iter().zip(y).map(|(r, y)| -r - ridge * y).collect();
+        let rhs: Vec<f64> = misfit.iter().zip(y).map(|(r, y)| -r - weight * y).collect();
         let dy = self.solve(&rhs);
         let steps = self.cone.slack_steps(self.problem.map.adjoint_matrix(&dy).as_ref());
         let ds: Blocks = self.scalings.iter().zip(&steps).map(|(g, s)| g.lower(s)).collect();
@@ -443,13 +468,13 @@ impl System<'_> {
         (dy, dp, ds)
     }
 
-    /// `y -> B(H(B*(y))) + rho y`.
+    /// `dy -> B(H(B*(dy))) + g'(y) dy`.
     fn apply(&self, y: &[f64]) -> Vec<f64> {
         let back = self.problem.map.adjoint_matrix(y);
         let image = self.cone.scaled(self.scalings, back.as_ref());
         let mut out = vec![0.0; y.len()];
         self.problem.map.apply(image.as_ref(), &mut out);
-        out.iter_mut().zip(y).for_each(|(o, y)| *o += self.problem.ridge * y);
+        self.curvature.accumulate(y, &mut out);
         out
     }
 

@@ -413,6 +413,9 @@ pub(super) fn least_squares(problem: &Equality<'_>) -> Result<(Point, f64), Erro
         }
         problem.map.apply(p.as_ref(), &mut q);
         let alpha = gamma / dot(&q, &q);
+        if !alpha.is_finite() {
+            break;
+        }
         z += faer::Scale(alpha) * &p;
         r.iter_mut().zip(&q).for_each(|(r, q)| *r -= alpha * q);
         s = problem.map.adjoint_matrix(&r);

@@ -5,7 +5,8 @@
 //! road, Gauss-Newton on matrices of one rank, guesses a rank and proves the answer afterwards. What
 //! it cannot prove goes to the convex road: an interior-point method, or a splitting method where
 //! that is too large. Whatever the road, the answer carries a dual vector `y` with
-//! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`.
+//! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`. Targets with noise have a road of their own
+//! ([`penalised`]).
 
 mod domain;
 mod equality;
@@ -13,15 +14,19 @@ mod fit;
 mod gauss_newton;
 mod interior_point;
 mod linear;
+mod newton;
+mod path;
 mod penalised;
 mod point;
 mod polish;
 mod program;
 mod recovery;
 mod repair;
+mod slack;
 mod splitting;
 
 pub use domain::Domain;
+pub use path::Path;
 pub use program::{Objective, Program};
 pub use recovery::{Progress, Recovery, Status, Warning};
 
@@ -34,10 +39,36 @@ use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, Monitor, Stop, r
 use fit::{BACKWARD, CLOSE, Fit, in_range};
 use linear::LARGEST_SYSTEM;
 use point::Point;
+use program::Form;
+use slack::Slack;
+
+/// Largest noise bound, as a part of `|b|`, at which the equality form is tried first: its answer is
+/// feasible, and its dual vector proves it but for `delta |y|`.
+const SLIGHT: f64 = 1e-7;
 
 /// Solves a program; see [`Program::solve`].
-fn solve(program: Program<'_>) -> Result<Recovery, Error> {
-    program::check(&program)?;
+fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
+    program::check(program)?;
+    if let Form::Bounded(delta) = program.form {
+        let size = norm(program.targets);
+        if delta <= SLIGHT * size {
+            let answer = solve_as(program, true)?;
+            let done = matches!(
+                answer.status,
+                Status::Certified | Status::Interrupted | Status::IterationLimit
+            );
+            // Below rounding a noise bound is none.
+            if done || delta <= FEASIBLE * size {
+                return Ok(answer);
+            }
+        }
+    }
+    let exact = program.form == Form::Exact;
+    solve_as(program, exact)
+}
+
+/// Solves a program in its form, or with equality constraints.
+fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let map = program.map;
     let rescaling = Rescaling::new(map)?;
     let flat = program.objective == Objective::Flat;
@@ -62,10 +93,16 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     } else {
         &whitened
     };
-    // A penalty weighs the misfits as they are.
-    let penalised = program.penalty.is_some();
+    let (penalty, noise) = match program.form {
+        Form::Exact => (None, None),
+        Form::Penalised(lambda) => (Some(lambda), None),
+        Form::Bounded(delta) => (None, Some(delta)),
+    };
+    let delta = noise.unwrap_or(0.0);
+    let penalised = penalty.is_some();
+    // Slack weighs the misfits as they are.
     let norms = map.norms();
-    let weights = if penalised { None } else { equilibration(&norms, operator, &left, right) };
+    let weights = if exact { equilibration(&norms, operator, &left, right) } else { None };
     let equilibrated;
     let operator = match &weights {
         None => operator,
@@ -87,7 +124,11 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         domain,
         b: &b,
         norm_b: norm(&b),
-        ridge: program.penalty.unwrap_or(0.0) / scale,
+        slack: match program.form {
+            _ if exact => Slack::Exact,
+            Form::Penalised(lambda) => Slack::Ridge(lambda / scale),
+            _ => Slack::Ball(delta / scale),
+        },
         tolerance: program.tolerance,
         par: if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) },
     };
@@ -101,19 +142,21 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         _ => None,
     };
     let mut monitor = Monitor {
-        observer: program.observer,
+        observer: match &mut program.observer {
+            Some(observer) => Some(observer.as_mut()),
+            None => None,
+        },
         limit: program.max_iterations,
         iterations: 0,
         stop: None,
         scale,
     };
     let mut incumbent = Incumbent::default();
-    if flat && domain == Domain::Semidefinite && !penalised && scale > 0.0 {
+    if flat && domain == Domain::Semidefinite && exact && scale > 0.0 {
         incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
     }
-    let outcome = if scale > 0.0 && penalised {
-        penalised::travel(&problem, &mut incumbent, &mut monitor)?;
-        Outcome::default()
+    let outcome = if scale > 0.0 && !exact {
+        penalised::travel(&problem, start, &mut incumbent, &mut monitor)?
     } else if scale > 0.0 {
         travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
     } else {
@@ -133,8 +176,11 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     let (l, r) = (grow(&left, &l), grow(right, &r));
     // lambda |Z|_* + |B(Z) - b|^2 / 2 is lambda times the objective at the ridge.
     let cost = incumbent.best.as_ref().map_or(0.0, |best| best.value);
-    let unit = scale * program.penalty.unwrap_or(1.0);
-    let (objective, lower_bound) = (unit * cost, unit * incumbent.lower());
+    let unit = scale * penalty.unwrap_or(1.0);
+    let (objective, mut lower_bound) = (unit * cost, unit * incumbent.lower());
+    if exact {
+        lower_bound -= delta * norm(&dual);
+    }
     // Symmetric factors enter the loss twice: each block of the Hessian counts for two.
     let twice = if domain.is_symmetric() { 2.0 } else { 1.0 };
     let scaled_trace = twice
@@ -145,15 +191,18 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
             rescaling.scaled_trace(l.as_ref(), r.as_ref())?
         };
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
-    let fit = Fit::of(map, &norms, program.targets, &dual, l.as_ref(), r.as_ref());
+    let fit = Fit::of(map, &norms, program.targets, delta, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
     let slip = if objective > 0.0 && !penalised { fit.slip / objective } else { 0.0 };
-    let fitted = penalised || (fit.worst <= BACKWARD && fit.feasibility <= CLOSE);
+    let fitted =
+        penalised || (fit.feasibility <= CLOSE && (noise.is_some() || fit.worst <= BACKWARD));
     let sound = slip <= program.tolerance && blur <= program.tolerance && fitted;
     let fits = scale == 0.0 || incumbent.upper().is_finite();
+    let gap = if fits { relative_gap(objective, lower_bound) } else { 1.0 };
+    let proved = incumbent.gap().max(if exact { gap } else { 0.0 }) <= problem.tolerance;
     let status = match monitor.stop {
-        _ if scale == 0.0 || (incumbent.gap() <= problem.tolerance && sound) => Status::Certified,
+        _ if scale == 0.0 || (proved && sound) => Status::Certified,
         _ if outcome.misfit.is_some() && blur <= FEASIBLE => Status::Inconsistent,
         Some(Stop::Limit) => Status::IterationLimit,
         Some(Stop::Interrupted) => Status::Interrupted,
@@ -197,11 +246,12 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
     Ok(Recovery {
         objective_kind: program.objective,
         domain,
-        penalty: program.penalty,
+        noise,
+        penalty: penalty.or(noise.and_then(|delta| implied_penalty(delta, &dual))),
         status,
         objective,
         lower_bound,
-        relative_gap: if fits { relative_gap(objective, lower_bound) } else { 1.0 },
+        relative_gap: gap,
         feasibility: fit.feasibility,
         rank: numerical_rank(&point.s),
         // Along what no measurement sees nothing changes D1 X D2.
@@ -215,6 +265,12 @@ fn solve(program: Program<'_>) -> Result<Recovery, Error> {
         left: l,
         right: r,
     })
+}
+
+/// The `lambda` at which the penalised form has the same solution: `b - A(X) = lambda y`.
+fn implied_penalty(delta: f64, dual: &[f64]) -> Option<f64> {
+    let size = norm(dual);
+    (size > 0.0).then(|| delta / size)
 }
 
 /// Measurements whose norms differ by more than this factor are brought to one size: systems in
@@ -401,7 +457,8 @@ fn travel(
             return Ok(outcome);
         }
         let z0 = linear::least_norm(problem, &kernel);
-        interior_point::interior_point(problem, z0, Some(&kernel), incumbent, monitor)?;
+        let y0 = vec![0.0; problem.b.len()];
+        interior_point::interior_point(problem, z0, y0, Some(&kernel), incumbent, monitor)?;
         if incumbent.unbounded {
             return no_fit(problem, outcome, incumbent);
         }
@@ -422,7 +479,8 @@ fn travel(
         if misfit <= REPEATED {
             outcome.redundant = problem.b.len() - subset.kept.len();
             let mut inner = Incumbent::default();
-            interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
+            let y0 = vec![0.0; b.len()];
+            interior_point::interior_point(&smaller, z0, y0, Some(&kernel), &mut inner, monitor)?;
             return adopt(problem, inner, |y| subset.spread(&y), outcome, incumbent);
         }
     }
@@ -438,7 +496,8 @@ fn travel(
         if let Some(kernel) = linear::definite(linear::measurement_gram(&basis.map), problem.par) {
             let z0 = linear::least_norm(&smaller, &kernel);
             let mut inner = Incumbent::default();
-            interior_point::interior_point(&smaller, z0, Some(&kernel), &mut inner, monitor)?;
+            let y0 = vec![0.0; basis.rank()];
+            interior_point::interior_point(&smaller, z0, y0, Some(&kernel), &mut inner, monitor)?;
             return adopt(problem, inner, |y| basis.spread(y), outcome, incumbent);
         }
     }

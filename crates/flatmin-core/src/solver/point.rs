@@ -150,7 +150,7 @@ impl Point {
 }
 
 /// `[a, b]`, side by side.
-fn beside(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+pub(super) fn beside(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     let mut out = Mat::zeros(a.nrows(), a.ncols() + b.ncols());
     out.as_mut().subcols_mut(0, a.ncols()).copy_from(a);
     out.as_mut().subcols_mut(a.ncols(), b.ncols()).copy_from(b);
@@ -158,7 +158,7 @@ fn beside(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
 }
 
 /// The columns of the matrices, one below the other.
-fn stack(blocks: &[&Mat<f64>]) -> Vec<f64> {
+pub(super) fn stack(blocks: &[&Mat<f64>]) -> Vec<f64> {
     blocks.iter().flat_map(|b| b.col_iter()).flat_map(|c| c.iter().copied()).collect()
 }
 

@@ -29,6 +29,17 @@ impl fmt::Display for Objective {
     }
 }
 
+/// How closely the targets are to be fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Form {
+    /// `A(X) = b`.
+    Exact,
+    /// `1/2 |A(X) - b|^2` beside `lambda` times the norm.
+    Penalised(f64),
+    /// `|A(X) - b| <= delta`.
+    Bounded(f64),
+}
+
 /// Receives a snapshot an iteration; `ControlFlow::Break` stops the solve.
 pub(super) type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 
@@ -57,8 +68,7 @@ pub struct Program<'a> {
     pub rank: Option<usize>,
     /// Threads inside the solve; default 1.
     pub threads: usize,
-    /// `lambda` of the penalised form; equality constraints without it.
-    pub(super) penalty: Option<f64>,
+    pub(super) form: Form,
     pub(super) warm_start: Option<(Mat<f64>, Mat<f64>)>,
     pub(super) observer: Option<Box<Observer<'a>>>,
 }
@@ -76,7 +86,7 @@ impl<'a> Program<'a> {
             max_iterations: 2000,
             rank: None,
             threads: 1,
-            penalty: None,
+            form: Form::Exact,
             warm_start: None,
             observer: None,
         }
@@ -99,7 +109,7 @@ impl<'a> Program<'a> {
         self
     }
 
-    /// For targets with noise: `min 1/2 |A(X) - b|^2 + lambda |D1 X D2|_*` (or `|X|_*`) instead of
+    /// For targets with noise of unknown size: `min 1/2 |A(X) - b|^2 + lambda |D1 X D2|_*` (or `|X|_*`) instead of
     /// `A(X) = b`. From `lambda = |D1^{-1} A*(b) D2^{-1}|_op` on, the answer is zero.
     ///
     /// ```
@@ -113,7 +123,32 @@ impl<'a> Program<'a> {
     /// ```
     #[must_use]
     pub fn penalty(mut self, lambda: f64) -> Self {
-        self.penalty = Some(lambda);
+        self.form = Form::Penalised(lambda);
+        self
+    }
+
+    /// For targets with noise of known size: `min |D1 X D2|_*` (or `|X|_*`) subject to
+    /// `|A(X) - b|_2 <= delta` instead of `A(X) = b`. At `delta = 0` that is the same; from
+    /// `delta = |b|_2` on the answer is zero. Of [`Program::penalty`] and this the last one counts.
+    ///
+    /// For any `y` with `|D1^{-1} A*(y) D2^{-1}|_op <= 1` no matrix within the bound has an objective
+    /// below `<b, y> - delta |y|_2`. The solution is that of the penalised form at
+    /// `lambda = delta / |y|_2` ([`Recovery::penalty`]).
+    ///
+    /// ```
+    /// use flatmin_core::{DenseMap, Objective, Program};
+    /// // One unknown x: min |x| subject to |2 x - 6| <= 2, at x = 2.
+    /// let map = DenseMap::new(1, 1, vec![2.0])?;
+    /// let answer = Program::new(&map, &[6.0], Objective::Nuclear).noise(2.0).solve()?;
+    /// assert!(answer.status.is_certified());
+    /// assert!((answer.matrix()[(0, 0)] - 2.0).abs() < 1e-7);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    ///
+    /// [`Recovery::penalty`]: crate::Recovery::penalty
+    #[must_use]
+    pub fn noise(mut self, delta: f64) -> Self {
+        self.form = Form::Bounded(delta);
         self
     }
 
@@ -166,8 +201,8 @@ impl<'a> Program<'a> {
     /// For what the caller got wrong: targets that do not fit the map or are not finite, a
     /// tolerance outside `(0, 1)`, a start of another shape, measurements that are not symmetric
     /// where the domain is, magnitudes beyond double precision.
-    pub fn solve(self) -> Result<Recovery, Error> {
-        super::solve(self)
+    pub fn solve(mut self) -> Result<Recovery, Error> {
+        super::solve(&mut self)
     }
 }
 
@@ -185,7 +220,13 @@ pub(super) fn check(program: &Program<'_>) -> Result<(), Error> {
         let got = tolerance.to_string();
         return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
     }
-    if let Some(penalty) = program.penalty {
+    if let Form::Bounded(delta) = program.form
+        && !(delta >= 0.0 && delta.is_finite())
+    {
+        let rule = "zero or a positive number, the largest |A(X) - b|";
+        return Err(Error::Parameter { name: "the noise bound", rule, got: delta.to_string() });
+    }
+    if let Form::Penalised(penalty) = program.form {
         let unit = if largest > 0.0 { penalty / largest } else { penalty };
         if !(1e-15..=1e15).contains(&unit) {
             let got = format!("{penalty:e} for targets up to {largest:e}");

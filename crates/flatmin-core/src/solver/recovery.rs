@@ -18,7 +18,8 @@ pub enum Status {
     Stalled,
     /// The observer asked to stop.
     Interrupted,
-    /// No matrix fits the measurements exactly; the answer is a least-squares fit.
+    /// No matrix fits the measurements exactly, or within the noise bound; the answer is a
+    /// least-squares fit.
     Inconsistent,
 }
 
@@ -109,7 +110,8 @@ impl fmt::Display for Warning {
             Warning::Residual(r) => write!(
                 f,
                 "no matrix fits the measurements: the least-squares residual is {r:.2e} of the \
-                 targets' norm; the data are inconsistent, or noisy and want a penalty"
+                 targets' norm; the data are inconsistent, or noisy and want a penalty or a larger \
+                 noise bound"
             ),
         }
     }
@@ -139,20 +141,25 @@ pub struct Recovery {
     pub objective_kind: Objective,
     /// The matrices among which it was solved.
     pub domain: Domain,
-    /// `lambda` of the penalised form; equality constraints without it.
+    /// `delta` of the form with a noise bound, `|A(X) - b|_2 <= delta`; `None` in the others.
+    pub noise: Option<f64>,
+    /// `lambda` of the penalised form; with a noise bound the one that it implies, `delta / |y|_2`, at
+    /// which the penalised form has the same solution (`None` for a zero answer, where every large
+    /// `lambda` has). `None` for equality constraints.
     pub penalty: Option<f64>,
     /// How the solve ended.
     pub status: Status,
     /// `|D1 X D2|_*` (flat) or `|X|_*` (nuclear); in the penalised form
     /// `1/2 |A(X) - b|^2 + lambda` times that.
     pub objective: f64,
-    /// `<b, y>` for the dual vector [`Recovery::dual`], or `lambda <b, y> - lambda^2 |y|^2 / 2` in the
-    /// penalised form: no feasible matrix has a smaller objective.
+    /// `<b, y>` for the dual vector [`Recovery::dual`], `lambda <b, y> - lambda^2 |y|^2 / 2` in the
+    /// penalised form, `<b, y> - delta |y|` with a noise bound: no feasible matrix has a smaller
+    /// objective.
     pub lower_bound: f64,
     /// `(objective - lower_bound) / objective`, in absolute value; 1 for an answer that does not fit
     /// the measurements, about which a bound says nothing.
     pub relative_gap: f64,
-    /// `|A(X) - b|_2 / |b|_2`.
+    /// `|A(X) - b|_2 / |b|_2`; with a noise bound the excess, `max(|A(X) - b|_2 - delta, 0) / |b|_2`.
     pub feasibility: f64,
     /// Numerical rank of the answer: singular values (of `D1 X D2` for flat) above `1e-7` of the
     /// largest. The factors may carry more columns.

@@ -131,7 +131,7 @@ fn splitting_agrees_with_the_other_roads() {
         domain: Domain::General,
         b: &b,
         norm_b: norm(&b),
-        ridge: 0.0,
+        slack: Slack::Exact,
         tolerance: 1e-8,
         par: Par::Seq,
     };
@@ -388,3 +388,4 @@ fn a_stopped_solve_claims_nothing() {
 }
 
 mod domains;
+mod noise;

@@ -3,7 +3,12 @@
 use super::*;
 
 /// `x_i^T M x_i` for Gaussian vectors and a matrix with eigenvalues of the given signs.
-fn quadratic(d: usize, signs: &[f64], m: usize, seed: u64) -> (RankOne, Vec<f64>, Mat<f64>) {
+pub(super) fn quadratic(
+    d: usize,
+    signs: &[f64],
+    m: usize,
+    seed: u64,
+) -> (RankOne, Vec<f64>, Mat<f64>) {
     let u = stream(seed, Role::Truth).gaussian_matrix(d, signs.len());
     let signed = crate::linalg::scale_columns(u.as_ref(), signs);
     let truth = product(signed.as_ref(), u.transpose());
