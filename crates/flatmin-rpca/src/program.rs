@@ -110,8 +110,8 @@ impl<'a> Program<'a> {
 /// Magnitudes within which an answer keeps its digits.
 const SANE: (f64, f64) = (1e-150, 1e150);
 
-/// Values of `lambda` that products can be formed with; one beyond `1`, or far below, says no more.
-const LAMBDA: (f64, f64) = (1e-100, 1e100);
+/// Values of `lambda` that keep their digits.
+const LAMBDA: (f64, f64) = (1e-305, 1e305);
 
 /// Everything that a caller can get wrong.
 pub(crate) fn check(program: &Program<'_>) -> Result<(), Error> {
@@ -127,7 +127,7 @@ pub(crate) fn check(program: &Program<'_>) -> Result<(), Error> {
     }
     match program.form {
         Form::Penalised { lambda } if !(LAMBDA.0..=LAMBDA.1).contains(&lambda) => {
-            let (rule, got) = ("positive, and between 1e-100 and 1e100", lambda.to_string());
+            let (rule, got) = ("positive, and between 1e-305 and 1e305", lambda.to_string());
             return Err(Error::Parameter { name: "lambda", rule, got });
         }
         Form::Constrained { tau } if !(tau >= 0.0 && tau.is_finite()) => {
