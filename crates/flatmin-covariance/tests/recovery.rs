@@ -365,7 +365,11 @@ fn answers_are_reproducible() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(48)
+    })]
 
     /// Whatever the order, the rank and the number of probes: the flat program finds what fits and
     /// proves its value, and what either calls certified is.

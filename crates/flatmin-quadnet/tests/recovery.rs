@@ -307,7 +307,11 @@ fn answers_are_reproducible() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(48)
+    })]
 
     /// Whatever the order, the teacher and the number of inputs: no panic, and what is called
     /// certified is.

@@ -80,7 +80,8 @@ pub struct Decomposition {
     /// The `lambda` of the penalised form; in the constrained form the one that `tau` implies, the
     /// multiplier `max|Q_ij|`: its penalised program has the same solution.
     pub lambda: f64,
-    /// `sum |Y - X|`, zero where `X = Y` is meant to the last digit: the `tau` for which the constrained program has the same solution.
+    /// `sum |Y - X|`, zero where `X = Y` is meant to the last digit: the `tau` for which the
+    /// constrained program has the same solution.
     pub tau: f64,
     /// Rows of which no entry is seen.
     pub unidentified_rows: Vec<usize>,

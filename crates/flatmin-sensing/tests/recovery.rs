@@ -369,7 +369,11 @@ fn answers_are_reproducible_to_the_bit() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(48) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(48)
+    })]
 
     /// Whatever the shape, the rank and the number of measurements: no panic, and what is called
     /// certified is.

@@ -299,7 +299,11 @@ fn a_stopped_solve_returns_its_best() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(120) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(120)
+    })]
 
     /// Small matrices of few distinct values, with ties, zeros and holes.
     #[test]
