@@ -6,7 +6,7 @@
 //! it cannot prove goes to the convex road: an interior-point method, or a splitting method where
 //! that is too large. Whatever the road, the answer carries a dual vector `y` with
 //! `|B*(y)|_op <= 1`, hence the lower bound `<b, y>`. Targets with noise have a road of their own
-//! ([`penalised`]).
+//! (`penalised.rs`).
 
 mod domain;
 mod equality;
