@@ -2,6 +2,7 @@
 
 use crate::decomposition::Decomposition;
 use crate::problem::RobustPca;
+use flatmin_core::solver::Observer;
 use flatmin_core::{Error, Progress};
 use std::ops::ControlFlow;
 
@@ -19,9 +20,6 @@ pub enum Form {
         tau: f64,
     },
 }
-
-/// Receives a snapshot an iteration; `ControlFlow::Break` stops the solve.
-pub(crate) type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 
 /// One of the programs of a [`RobustPca`], with the settings of its solve.
 ///

@@ -10,14 +10,11 @@
 
 use super::domain::Domain;
 use super::point::{Point, Tangent};
-use super::program::Observer;
-use super::recovery::Progress;
 use super::slack::{Slack, best_multiple};
 use crate::linalg::{self, Par, kernel::dot, norm};
 use crate::operator::LinearMap;
 use crate::theory::{degrees_of_freedom, symmetric_degrees_of_freedom};
 use crate::{Error, Mat};
-use std::ops::ControlFlow;
 
 /// `min |Z|_*  s.t.  B(Z) = b` over a domain, in whitened variables and normalised targets, or a form
 /// of it with slack.
@@ -249,59 +246,6 @@ impl Incumbent {
 /// `|upper - lower| / |upper|`, zero when both vanish.
 pub(super) fn relative_gap(upper: f64, lower: f64) -> f64 {
     if upper == lower { 0.0 } else { (upper - lower).abs() / upper.abs().max(f64::MIN_POSITIVE) }
-}
-
-/// Why a road was left before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    Limit,
-    Interrupted,
-}
-
-/// Counts iterations over all roads and speaks to the observer.
-pub(super) struct Monitor<'a> {
-    pub(super) observer: Option<&'a mut Observer<'a>>,
-    pub(super) limit: usize,
-    pub(super) iterations: usize,
-    pub(super) stop: Option<Stop>,
-    /// Factor from normalised targets back to the caller's.
-    pub(super) scale: f64,
-}
-
-impl Monitor<'_> {
-    /// Counts an iteration; `false` when the road must be left.
-    pub(super) fn tick(
-        &mut self,
-        road: &'static str,
-        objective: f64,
-        lower: f64,
-        feasibility: f64,
-        rank: usize,
-    ) -> bool {
-        if self.stop.is_some() {
-            return false;
-        }
-        if self.iterations >= self.limit {
-            self.stop = Some(Stop::Limit);
-            return false;
-        }
-        self.iterations += 1;
-        if let Some(observer) = &mut self.observer {
-            let progress = Progress {
-                iteration: self.iterations,
-                road,
-                objective: objective * self.scale,
-                lower_bound: lower * self.scale,
-                feasibility,
-                rank,
-            };
-            if let ControlFlow::Break(()) = observer(&progress) {
-                self.stop = Some(Stop::Interrupted);
-                return false;
-            }
-        }
-        true
-    }
 }
 
 /// `a + t b`.

@@ -6,7 +6,8 @@
 //! the spectrum of `B*(b)`, raised while the residual stalls, and judged by the certificate, the
 //! least-norm `y` with `P_T(B*(y)) = U V^T`.
 
-use super::equality::{Equality, FEASIBLE, Incumbent, Monitor};
+use super::equality::{Equality, FEASIBLE, Incumbent};
+use super::monitor::Monitor;
 use super::point::{Point, Tangent};
 use crate::linalg::norm;
 use crate::{Error, Mat};

@@ -30,8 +30,9 @@
 //! Anal. 31, 2009.
 
 use super::domain::{Domain, symmetrise};
-use super::equality::{Equality, FEASIBLE, Incumbent, Monitor, combine, relative_gap};
+use super::equality::{Equality, FEASIBLE, Incumbent, combine, relative_gap};
 use super::linear::residual;
+use super::monitor::Monitor;
 use super::polish;
 use super::slack::{Curvature, Slack};
 use crate::linalg::{

@@ -18,8 +18,9 @@
 //! Over symmetric domains `R = L S`, `S = diag(±1)`, and the same holds of half the objective.
 
 use super::domain::Domain;
-use super::equality::{Bound, Equality, Incumbent, Monitor};
+use super::equality::{Bound, Equality, Incumbent};
 use super::gauss_newton::LARGEST_TANGENT;
+use super::monitor::Monitor;
 use super::point::{Point, beside, stack};
 use super::slack::Slack;
 use crate::linalg::{self, Cholesky, inner, norm, product};

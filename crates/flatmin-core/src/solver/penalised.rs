@@ -5,9 +5,10 @@
 //! are optimal. In the penalised form `rho` is given and every `Z` is feasible. In the bounded form
 //! `rho = delta / |y|`, and any `Z` near the solution has a multiple that is feasible.
 
-use super::equality::{Bound, Equality, Incumbent, Monitor};
+use super::equality::{Bound, Equality, Incumbent};
 use super::interior_point::interior_point;
 use super::linear::{LARGEST_SYSTEM, Rows, Unknowns, measurement_gram};
+use super::monitor::Monitor;
 use super::newton::newton;
 use super::point::Point;
 use super::slack::{Slack, too_large};

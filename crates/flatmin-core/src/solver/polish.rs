@@ -1,8 +1,9 @@
 //! From a nearly optimal matrix to one of the optimal rank that fits the measurements exactly.
 
-use super::equality::{Candidate, Equality, Incumbent, Monitor};
+use super::equality::{Candidate, Equality, Incumbent};
 use super::gauss_newton::{LARGEST_TANGENT, gauss_newton};
 use super::linear::{LARGEST_SYSTEM, conjugate_gradients, definite};
+use super::monitor::Monitor;
 use super::point::{Point, Tangent};
 use crate::linalg::product;
 use crate::{Error, Mat};

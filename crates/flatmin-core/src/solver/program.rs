@@ -2,6 +2,7 @@
 
 use super::domain::Domain;
 use super::fit::in_range;
+use super::monitor::Observer;
 use super::recovery::{Progress, Recovery};
 use crate::linalg::max_abs;
 use crate::loss::check_targets;
@@ -39,9 +40,6 @@ pub(super) enum Form {
     /// `|A(X) - b| <= delta`.
     Bounded(f64),
 }
-
-/// Receives a snapshot an iteration; `ControlFlow::Break` stops the solve.
-pub(super) type Observer<'a> = dyn FnMut(&Progress) -> ControlFlow<()> + 'a;
 
 /// `min |D1 X D2|_*` or `min |X|_*` subject to `A(X) = b`, with the settings of its solve.
 ///

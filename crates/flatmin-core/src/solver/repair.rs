@@ -5,7 +5,8 @@
 //! will do. Alternating projections look for one: cap the singular values beyond the tangent space
 //! a little below one, take the nearest `B*(y)`, return to the affine set.
 
-use super::equality::{Equality, Incumbent, Monitor};
+use super::equality::{Equality, Incumbent};
+use super::monitor::Monitor;
 use super::splitting::InverseGram;
 use crate::Error;
 use crate::linalg::{self, kernel::dot, scale_columns};

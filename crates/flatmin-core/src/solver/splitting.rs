@@ -15,8 +15,9 @@
 //! Reference: Wen, Goldfarb, Yin, *Alternating direction augmented Lagrangian methods for
 //! semidefinite programming*, Math. Prog. Comp. 2, 2010.
 
-use super::equality::{Equality, Incumbent, Monitor, relative_gap};
+use super::equality::{Equality, Incumbent, relative_gap};
 use super::linear::residual;
+use super::monitor::Monitor;
 use super::polish::polish;
 use crate::acceleration::Anderson;
 use crate::linalg::{self, norm, scale_columns};

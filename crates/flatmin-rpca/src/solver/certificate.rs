@@ -17,11 +17,11 @@
 
 use super::identify::{self, Split};
 use super::incumbent::{Incumbent, Pair, operator_norm};
-use super::monitor::Monitor;
 use super::posed::Posed;
 use super::rounds::{Rounds, clip};
 use flatmin_core::linalg::parallel::{PIECE, map};
 use flatmin_core::linalg::{self, Svd};
+use flatmin_core::solver::Monitor;
 use flatmin_core::{Error, Mat, MatMut};
 
 /// Steps after which no certificate is expected.
@@ -96,7 +96,7 @@ fn prove(
     for k in 0..STEPS {
         let misfit = Misfit::of(posed, split, &q);
         let now = misfit.norm;
-        if !monitor.tick("certifying", (nuclear, incumbent.lower()), now, rank) {
+        if !monitor.tick("certifying", nuclear, incumbent.lower(), now, rank) {
             return Ok(());
         }
         misfit.write(posed, &mut step);

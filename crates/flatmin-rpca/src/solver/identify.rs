@@ -18,11 +18,11 @@
 //! component analysis*, J. Mach. Learn. Res. 20, 2019, which is told the rank and a threshold; a
 //! certificate ([`certificate`](super::certificate)) tells what it found.
 
-use super::monitor::Monitor;
 use super::posed::Posed;
 use super::rounds::{Rounds, compose};
 use super::spectrum::Spectrum;
 use flatmin_core::linalg::{self, Par, Svd};
+use flatmin_core::solver::Monitor;
 use flatmin_core::{Error, Mat, MatRef};
 
 /// Growth of the penalty a round.
@@ -62,8 +62,7 @@ pub(super) fn rank(
     for _ in 0..ROUNDS {
         let round = rounds.advance(posed, spectrum, 0.0)?;
         let rank = round.x.s.len();
-        let cost = (round.nuclear, 0.0);
-        if !monitor.tick("finding the rank", cost, round.primal, rank) {
+        if !monitor.tick("finding the rank", round.nuclear, 0.0, round.primal, rank) {
             return Ok(None);
         }
         // What was shrunk by the threshold is back above it by as much.
@@ -135,7 +134,7 @@ pub(super) fn complete(
         let largest = changes.iter().fold(0.0, |m: f64, c| m.max(c.0));
         let change = changes.iter().map(|c| c.1).sum::<f64>().sqrt() / size;
         let nuclear = x.s.iter().sum();
-        if !monitor.tick("completing", (nuclear, 0.0), change, rank) || !change.is_finite() {
+        if !monitor.tick("completing", nuclear, 0.0, change, rank) || !change.is_finite() {
             return Ok(None);
         }
         let rate = if step == 0 { 0.5 } else { (change / before).min(0.9) };

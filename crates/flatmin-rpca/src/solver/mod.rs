@@ -10,7 +10,6 @@ mod certificate;
 mod extremes;
 mod identify;
 mod incumbent;
-mod monitor;
 mod posed;
 mod rounds;
 mod spectrum;
@@ -22,9 +21,9 @@ use crate::decomposition::{Decomposition, Warning, unidentified};
 use crate::problem::RobustPca;
 use crate::program::{Form, Program, check};
 use flatmin_core::linalg::{Par, max_abs, scale_columns};
+use flatmin_core::solver::{Monitor, Stop};
 use flatmin_core::{Error, Mat, MatRef, Status};
 use incumbent::{Incumbent, Pair};
-use monitor::{Monitor, Stop};
 use posed::Posed;
 use rounds::Rounds;
 use spectrum::Spectrum;
@@ -39,7 +38,7 @@ const PENALTY: f64 = 1.25;
 /// count as zero.
 const ZERO: f64 = 1e-10;
 
-pub(crate) fn solve(program: Program<'_>) -> Result<Decomposition, Error> {
+pub(crate) fn solve(mut program: Program<'_>) -> Result<Decomposition, Error> {
     check(&program)?;
     let problem = program.problem;
     let par = if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) };
@@ -60,7 +59,10 @@ pub(crate) fn solve(program: Program<'_>) -> Result<Decomposition, Error> {
     };
     let posed = Posed::new(problem, y, form, program.tolerance, par);
     let mut monitor = Monitor {
-        observer: program.observer,
+        observer: match &mut program.observer {
+            Some(observer) => Some(observer.as_mut()),
+            None => None,
+        },
         limit: program.max_iterations,
         iterations: 0,
         stop: None,

@@ -10,12 +10,12 @@
 
 use super::certificate::exactly;
 use super::incumbent::{Incumbent, Pair, operator_norm};
-use super::monitor::Monitor;
 use super::posed::Posed;
 use super::rounds::{Round, Rounds};
 use super::spectrum::Spectrum;
 use flatmin_core::Error;
 use flatmin_core::acceleration::Anderson;
+use flatmin_core::solver::Monitor;
 
 /// Rounds that an extrapolation looks back on, for matrices of few and of many entries.
 const DEPTH: (usize, usize) = (10, 0);
@@ -61,7 +61,7 @@ pub(super) fn splitting(
         let round = rounds.advance(posed, spectrum, beyond)?;
         let (primal, dual, rank) = (round.primal / size, round.dual, round.x.s.len());
         let cost = posed.objective(round.nuclear, round.deviation, rounds.level * rounds.mu);
-        let go_on = monitor.tick("splitting", (cost, incumbent.lower()), primal, rank);
+        let go_on = monitor.tick("splitting", cost, incumbent.lower(), primal, rank);
         let due = k % ROUNDS_PER_OFFER == 0 || !go_on;
         if due {
             offer(posed, rounds, &round, &mut q, incumbent)?;
