@@ -11,6 +11,7 @@ use super::Par;
 use super::kernel::vectorised;
 use super::parallel::map;
 use super::thin::{LANES, Thin};
+use pulp::{Arch, Simd, WithSimd};
 
 /// For each row the columns of its entries, one after the other (or the other way round).
 #[derive(Debug, Clone)]
@@ -107,20 +108,12 @@ impl Lists {
         y: &Thin,
         out: &mut [[f64; LANES]],
     ) {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (i, out) in out.iter_mut().enumerate() {
-                    let m = moment::<K>(self.list(first + i), x.data(), y.data(), (1, 0, 0));
-                    let u = u.row(first + i);
-                    for c in 0..K {
-                        for l in 0..LANES {
-                            out[l] += u[c] * m[c][l];
-                        }
-                    }
-                }
-            },
-        );
+        moments::<K>(self, first, (x, 0), (y, 0), out.len(), |i, m| {
+            let u = u.row(first + i);
+            for (m, u) in m.iter().zip(u) {
+                out[i].iter_mut().zip(m).for_each(|(o, m)| *o += u * m);
+            }
+        });
     }
 
     fn couple_wide(&self, first: usize, u: &Thin, x: &Thin, y: &Thin, out: &mut [[f64; LANES]]) {
@@ -160,35 +153,21 @@ impl Lists {
     }
 
     fn gram_narrow<const K: usize>(&self, first: usize, y: &Thin, gram: &mut [[f64; LANES]]) {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (i, gram) in gram.chunks_exact_mut(K).enumerate() {
-                    let m = moment::<K>(self.list(first + i), y.data(), y.data(), (1, 0, 0));
-                    gram.copy_from_slice(&m);
-                }
-            },
-        );
+        moments::<K>(self, first, (y, 0), (y, 0), gram.len() / K, |i, m| {
+            gram[i * K..(i + 1) * K].copy_from_slice(m);
+        });
     }
 
     fn gram_wide(&self, first: usize, y: &Thin, gram: &mut [[f64; LANES]]) {
         let (k, q) = (y.width(), y.blocks());
-        vectorised(
-            #[inline(always)]
-            || {
-                for (i, gram) in gram.chunks_exact_mut(k * q).enumerate() {
-                    for a in 0..q {
-                        for b in 0..q {
-                            let list = self.list(first + i);
-                            let m = moment::<LANES>(list, y.data(), y.data(), (q, a, b));
-                            for c in 0..LANES.min(k - a * LANES) {
-                                gram[(a * LANES + c) * q + b] = m[c];
-                            }
-                        }
-                    }
+        for (a, b) in (0..q * q).map(|tile| (tile / q, tile % q)) {
+            let rows = gram.len() / (k * q);
+            moments::<LANES>(self, first, (y, a), (y, b), rows, |i, m| {
+                for (c, m) in m.iter().enumerate().take(k - a * LANES) {
+                    gram[(i * k + a * LANES + c) * q + b] = *m;
                 }
-            },
-        );
+            });
+        }
     }
 
     /// `u_i^T v_j` at every entry.
@@ -243,24 +222,57 @@ fn weighted_sum(list: &[u32], w: &[f64], x: &[[f64; LANES]], out: &mut [[f64; LA
     }
 }
 
-/// `sum_j x_j[a] y_j[b]^T` over the blocks `a` and `b` of rows of `q` blocks.
-#[inline(always)]
-fn moment<const K: usize>(
-    list: &[u32],
-    x: &[[f64; LANES]],
-    y: &[[f64; LANES]],
-    (q, a, b): (usize, usize, usize),
-) -> [[f64; LANES]; K] {
-    let mut sum = [[0.0; LANES]; K];
-    for &j in list {
-        let (x, y) = (&x[j as usize * q + a], &y[j as usize * q + b]);
-        for c in 0..K {
-            for l in 0..LANES {
-                sum[c][l] += x[c] * y[l];
+/// Calls `f(i, sum_j x_j[a] y_j[b]^T)` for `rows` rows of the lists from `first`, with the blocks
+/// `a` and `b` of the rows of two matrices. Written in vectors, of which compilers make worse.
+fn moments<const K: usize>(
+    lists: &Lists,
+    first: usize,
+    (x, a): (&Thin, usize),
+    (y, b): (&Thin, usize),
+    rows: usize,
+    f: impl FnMut(usize, &[[f64; LANES]; K]),
+) {
+    Arch::new().dispatch(Moments::<K, _> { lists, first, x, a, y, b, rows, f });
+}
+
+struct Moments<'a, const K: usize, F> {
+    lists: &'a Lists,
+    first: usize,
+    x: &'a Thin,
+    a: usize,
+    y: &'a Thin,
+    b: usize,
+    rows: usize,
+    f: F,
+}
+
+impl<const K: usize, F: FnMut(usize, &[[f64; LANES]; K])> WithSimd for Moments<'_, K, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let q = self.y.blocks();
+        let (x, y) = (self.x.data(), S::as_simd_f64s(self.y.data().as_flattened()).0);
+        // Vectors a block.
+        let n = LANES / S::F64_LANES;
+        let mut out = [[0.0; LANES]; K];
+        for i in 0..self.rows {
+            let list = self.lists.list(self.first + i);
+            for h in 0..n {
+                let mut sums = [simd.splat_f64s(0.0); K];
+                for &j in list {
+                    let at = j as usize * q;
+                    let (x, y) = (&x[at + self.a], y[(at + self.b) * n + h]);
+                    for c in 0..K {
+                        sums[c] = simd.mul_add_e_f64s(simd.splat_f64s(x[c]), y, sums[c]);
+                    }
+                }
+                let out = S::as_mut_simd_f64s(out.as_flattened_mut()).0;
+                (0..K).for_each(|c| out[c * n + h] = sums[c]);
             }
+            (self.f)(i, &out);
         }
     }
-    sum
 }
 
 #[inline(always)]

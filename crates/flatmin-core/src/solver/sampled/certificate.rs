@@ -37,8 +37,6 @@ pub(super) struct Proof {
     pub(super) y: Vec<f64>,
     /// An upper bound on `|P1 A*(y) P2|_op`.
     pub(super) norm: f64,
-    /// Whether beyond the tangent space it is below one.
-    pub(super) room: bool,
 }
 
 /// The certificate of the matrix of `tangent`, which in whitened variables is `point`.
@@ -99,7 +97,7 @@ pub(super) fn prove(posed: &Posed<'_>, tangent: &Tangent<'_>, point: &Point) -> 
     let matrix = posed.matrix(&y, &turned);
     let across = beyond_norm(posed, &matrix, &u, &w);
     let margin = 4.0 * f64::EPSILON * (u.rows() + w.rows()) as f64;
-    Proof { y, norm: across.max(1.0) + error + margin, room: across < ROOM.sqrt() }
+    Proof { y, norm: across.max(1.0) + error + margin }
 }
 
 /// An upper bound on the norm of `N`.

@@ -5,7 +5,7 @@
 //! ([`scaled`]), Gauss-Newton with conjugate gradients on the tangent space ([`fit`], [`tangent`]), and
 //! a certificate whose norm is bounded by a randomised Chebyshev iteration ([`certificate`],
 //! [`bound`]). The fit does not depend on the objective: it enters through the whitening of the
-//! certificate alone.
+//! certificate alone. That no other matrix is as good is not looked into here.
 
 mod blocks;
 mod bound;
@@ -201,3 +201,6 @@ fn settle<'a>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
