@@ -54,7 +54,6 @@ fn solve(mut program: Program<'_>) -> Result<Recovery, Error> {
     };
 
     let penalised = program.penalty.is_some();
-    let norms = map.norms();
     let mut monitor = Monitor {
         observer: program.observer.take(),
         limit: program.max_iterations,
@@ -63,16 +62,17 @@ fn solve(mut program: Program<'_>) -> Result<Recovery, Error> {
         scale: max_abs(program.targets),
     };
     let sides = (&left, right);
+    let seen = seen_dims(map.dims(), sides);
     let found = match sparse(&program, sides, &mut monitor)? {
-        Some(found) if found.is_final(&program, &monitor) => found,
-        other => dense(&program, sides, &norms, other, &mut monitor)?,
+        Some(found) if found.is_final(program.tolerance, seen, &monitor) => found,
+        other => dense(&program, sides, other, &mut monitor)?,
     };
     let Found { incumbent, outcome, weights, scale } = found;
 
     // Back to the caller's variables, where every claim is made.
     let point = match &incumbent.best {
         Some(best) => best.point.clone(),
-        None => Point::zero(seen_dims(map.dims(), sides)),
+        None => Point::zero(seen),
     };
     let none = || vec![0.0; program.targets.len()];
     let mut dual = incumbent.bound.as_ref().map_or_else(none, |bound| bound.y.clone());
@@ -95,6 +95,7 @@ fn solve(mut program: Program<'_>) -> Result<Recovery, Error> {
             rescaling.scaled_trace(l.as_ref(), r.as_ref())?
         };
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
+    let norms = map.norms();
     let fit = Fit::of(map, &norms, program.targets, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
@@ -182,10 +183,9 @@ const LARGEST_FORMED: usize = 1 << 20;
 
 impl Found {
     /// Whether the roads that form matrices have nothing to add, or cannot.
-    fn is_final(&self, program: &Program<'_>, monitor: &Monitor<'_>) -> bool {
-        let Dims { rows, cols, .. } = program.map.dims();
-        let proved = self.incumbent.gap() <= program.tolerance;
-        proved || monitor.stop.is_some() || rows.saturating_mul(cols) > LARGEST_FORMED
+    fn is_final(&self, tolerance: f64, seen: Dims, monitor: &Monitor<'_>) -> bool {
+        let proved = self.incumbent.gap() <= tolerance;
+        proved || monitor.stop.is_some() || seen.rows.saturating_mul(seen.cols) > LARGEST_FORMED
     }
 }
 
@@ -224,7 +224,7 @@ fn sparse(
     sides: (&Whitening, &Whitening),
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Found>, Error> {
-    let Dims { rows, cols, .. } = program.map.dims();
+    let Dims { rows, cols, .. } = seen_dims(program.map.dims(), sides);
     let equality = program.penalty.is_none() && program.domain == Domain::General;
     let scale = max_abs(program.targets);
     if !equality || rows.saturating_mul(cols) < sampled::LARGE || scale == 0.0 {
@@ -245,7 +245,6 @@ fn sparse(
 fn dense(
     program: &Program<'_>,
     sides: (&Whitening, &Whitening),
-    norms: &[f64],
     known: Option<Found>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Found, Error> {
@@ -263,7 +262,8 @@ fn dense(
     };
     // A penalty weighs the misfits as they are.
     let penalised = program.penalty.is_some();
-    let weights = if penalised { None } else { equilibration(norms, operator, left, right) };
+    let norms = map.norms();
+    let weights = if penalised { None } else { equilibration(&norms, operator, left, right) };
     let equilibrated;
     let operator = match &weights {
         None => operator,
@@ -296,7 +296,7 @@ fn dense(
     let mut incumbent = known.unwrap_or_default();
     let flat = program.objective == Objective::Flat;
     if flat && domain == Domain::Semidefinite && !penalised && scale > 0.0 {
-        incumbent.bound = equally_flat(&problem, map.dims(), norms, weights.as_deref());
+        incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
     }
     let outcome = if scale > 0.0 && penalised {
         penalised::travel(&problem, &mut incumbent, monitor)?;

@@ -55,7 +55,7 @@ pub(super) fn prove(posed: &Posed<'_>, tangent: &Tangent<'_>, point: &Point) -> 
     // Conditions on U and W become conditions on L and V: L = P1 U H, V = P2 W K.
     let k = w.transpose_times(&scaled(&tangent.v, &inverse2));
     let h = u.transpose_times(&scaled(&tangent.l, &inverse1));
-    let mut y = vec![0.0; posed.by_row.len()];
+    let mut y: Vec<f64> = Vec::new();
     let mut turned = Vec::new();
     // P1 A*(y) P2 W - U and P2 A*(y)^T P1 U - W.
     let (mut off_left, mut off_right) = (negative(&u), negative(&w));
@@ -70,8 +70,8 @@ pub(super) fn prove(posed: &Posed<'_>, tangent: &Tangent<'_>, point: &Point) -> 
         let enough = PAID * posed.tolerance;
         let wanted = if round == 0 { 0.02 * enough } else { 0.02 * enough / error };
         let [lt, rt] = tangent.solve(gl, gr, wanted.clamp(1e-13, 1e-2), INNER);
-        let more = tangent.image(&lt, &rt);
-        let better: Vec<f64> = y.iter().zip(&more).map(|(y, more)| y + more).collect();
+        let mut better = tangent.image(&lt, &rt);
+        better.iter_mut().zip(&y).for_each(|(better, y)| *better += y);
         let better_turned = posed.pattern.in_col_order(&better);
         let matrix = posed.matrix(&better, &better_turned);
         let mut left = matrix.times(&w);
@@ -91,9 +91,9 @@ pub(super) fn prove(posed: &Posed<'_>, tangent: &Tangent<'_>, point: &Point) -> 
             break;
         }
     }
-    if turned.is_empty() {
-        turned = vec![0.0; y.len()];
-    }
+    // A fit so ill-posed that not even a first dual vector came of it proves nothing.
+    y.resize(posed.by_row.len(), 0.0);
+    turned.resize(posed.by_row.len(), 0.0);
     let matrix = posed.matrix(&y, &turned);
     let across = beyond_norm(posed, &matrix, &u, &w);
     let margin = 4.0 * f64::EPSILON * (u.rows() + w.rows()) as f64;
