@@ -82,7 +82,7 @@ pub(super) fn prove(posed: &Posed<'_>, tangent: &Tangent<'_>, point: &Point) -> 
         let mut beyond = left.clone();
         beyond.add_product(-1.0, &u, u.transpose_times(&left).as_ref());
         let now = right.dot(&right).sqrt().hypot(beyond.dot(&beyond).sqrt());
-        if !(now < 0.5 * error) {
+        if now.is_nan() || now >= 0.5 * error {
             break;
         }
         (y, turned, error) = (better, better_turned, now);

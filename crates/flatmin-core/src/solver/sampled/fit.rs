@@ -65,12 +65,13 @@ pub(super) fn fit<'a>(posed: &Posed<'a>, v: Thin, monitor: &mut Monitor<'_>) -> 
         let rhs = l.clone();
         left.solve(posed.par, &mut l);
         let misfit = ((squares - rhs.dot(&l)) / squares).max(0.0).sqrt();
-        if misfit > VISIBLE && misfit > 1.001 * before {
-            if let Some(safe) = fallback.take() {
-                v = safe;
-                cautious = 3;
-                continue;
-            }
+        if misfit > VISIBLE
+            && misfit > 1.001 * before
+            && let Some(safe) = fallback.take()
+        {
+            v = safe;
+            cautious = 3;
+            continue;
         }
         let stalled = misfit > VISIBLE && misfit > 0.97 * before;
         slow = if stalled { slow + 1 } else { 0 };
