@@ -7,6 +7,7 @@
 pub mod check;
 mod dense;
 mod entries;
+mod pattern;
 mod rank_one;
 mod selection;
 mod whitened;
@@ -18,6 +19,7 @@ use faer::{Mat, MatMut, MatRef};
 
 pub use dense::DenseMap;
 pub use entries::Entries;
+pub use pattern::Pattern;
 pub use rank_one::RankOne;
 pub(crate) use selection::Selection;
 pub(crate) use whitened::Whitened;
@@ -188,6 +190,19 @@ pub trait LinearMap: Send + Sync {
     /// The map in the variables `X = P1 Z P2^T`, `Z -> A(P1 Z P2^T)`, when its structure carries
     /// over; `None` leaves it to a wrapper that transforms every argument.
     fn in_variables(&self, _left: &Whitening, _right: &Whitening) -> Option<Box<dyn LinearMap>> {
+        None
+    }
+
+    /// The positions of a map that reads entries, `A(X)_t = X_{i_t j_t}`, and nothing else: then
+    /// large problems are solved without forming a matrix. `None` for all others.
+    ///
+    /// ```
+    /// use flatmin_core::{Entries, LinearMap};
+    /// let map = Entries::new(2, 2, &[1, 0], &[0, 1])?;
+    /// assert_eq!(map.pattern().unwrap().by_row().indices(), [1, 0]);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    fn pattern(&self) -> Option<Pattern> {
         None
     }
 

@@ -299,6 +299,14 @@ impl Whitening {
         }
     }
 
+    /// The weights of all rows, zero for dropped ones, when `P` is diagonal up to these.
+    pub(crate) fn full_diagonal(&self) -> Option<Vec<f64>> {
+        let (kept, weights) = self.diagonal()?;
+        let mut out = vec![0.0; self.order()];
+        kept.iter().zip(weights).for_each(|(&i, w)| out[i] = *w);
+        Some(out)
+    }
+
     /// Diagonal of `P diag(w) P^T`, when that matrix is diagonal.
     pub(crate) fn spread_diagonal(&self, w: &[f64]) -> Option<Vec<f64>> {
         let (kept, weights) = self.diagonal()?;

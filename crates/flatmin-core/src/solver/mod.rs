@@ -23,6 +23,7 @@ mod polish;
 mod program;
 mod recovery;
 mod repair;
+mod sampled;
 mod slack;
 mod splitting;
 
@@ -42,6 +43,7 @@ use fit::{BACKWARD, CLOSE, Fit, in_range};
 use linear::LARGEST_SYSTEM;
 use point::Point;
 use program::Form;
+use sampled::Posed;
 use slack::Slack;
 
 /// Largest noise bound, as a part of `|b|`, at which the equality form is tried first: its answer is
@@ -87,17 +89,6 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
         &other
     };
 
-    // The map in whitened variables, its measurements brought to one size where they are not.
-    let inner;
-    let whitened = Whitened { map, left: &left, right };
-    let operator: &dyn LinearMap = if left.is_identity() && right.is_identity() {
-        map
-    } else if let Some(map) = map.in_variables(&left, right) {
-        inner = map;
-        inner.as_ref()
-    } else {
-        &whitened
-    };
     let (penalty, noise) = match program.form {
         Form::Exact => (None, None),
         Form::Penalised(lambda) => (Some(lambda), None),
@@ -105,76 +96,33 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     };
     let delta = noise.unwrap_or(0.0);
     let penalised = penalty.is_some();
-    // Slack weighs the misfits as they are.
-    let norms = map.norms();
-    let weights = if exact { equilibration(&norms, operator, &left, right) } else { None };
-    let equilibrated;
-    let operator = match &weights {
-        None => operator,
-        Some(weights) => {
-            equilibrated = Selection::weighted(operator, weights.clone());
-            &equilibrated
-        }
-    };
-    let weigh = |y: &mut [f64]| {
-        let weights = weights.iter().flatten();
-        y.iter_mut().zip(weights).for_each(|(y, w)| *y *= w);
-    };
-    let mut b = program.targets.to_vec();
-    weigh(&mut b);
-    let scale = max_abs(&b);
-    b.iter_mut().for_each(|b| *b /= scale);
-    let problem = Equality {
-        map: operator,
-        domain,
-        b: &b,
-        norm_b: norm(&b),
-        slack: match program.form {
-            _ if exact => Slack::Exact,
-            Form::Penalised(lambda) => Slack::Ridge(lambda / scale),
-            _ => Slack::Ball(delta / scale),
-        },
-        tolerance: program.tolerance,
-        par: if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) },
-    };
-    let start = match &program.warm_start {
-        Some((l, r)) if l.ncols() > 0 => {
-            let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
-            let mut point = domain.point_of(l.as_ref(), r.as_ref())?;
-            point.s.iter_mut().for_each(|s| *s /= scale);
-            Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0)
-        }
-        _ => None,
-    };
+    let mut observer = program.observer.take();
     let mut monitor = Monitor {
-        observer: match &mut program.observer {
+        observer: match &mut observer {
             Some(observer) => Some(observer.as_mut()),
             None => None,
         },
         limit: program.max_iterations,
         iterations: 0,
         stop: None,
-        scale,
+        scale: max_abs(program.targets),
     };
-    let mut incumbent = Incumbent::default();
-    if flat && domain == Domain::Semidefinite && exact && scale > 0.0 {
-        incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
-    }
-    let outcome = if scale > 0.0 && !exact {
-        penalised::travel(&problem, start, &mut incumbent, &mut monitor)?
-    } else if scale > 0.0 {
-        travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
-    } else {
-        Outcome::default()
+    let sides = (&left, right);
+    let seen = seen_dims(map.dims(), sides);
+    let found = match sparse(program, sides, exact, &mut monitor)? {
+        Some(found) if found.is_final(program.tolerance, seen, &monitor) => found,
+        other => dense(program, sides, exact, other, &mut monitor)?,
     };
+    let Found { incumbent, outcome, weights, scale } = found;
 
     // Back to the caller's variables, where every claim is made.
     let point = match &incumbent.best {
         Some(best) => best.point.clone(),
-        None => Point::zero(operator.dims()),
+        None => Point::zero(seen),
     };
-    let mut dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
-    weigh(&mut dual);
+    let none = || vec![0.0; program.targets.len()];
+    let mut dual = incumbent.bound.as_ref().map_or_else(none, |bound| bound.y.clone());
+    weigh(&mut dual, weights.as_deref());
     let (l, r) = point.balanced();
     let root = scale.sqrt();
     let grow = |p: &Whitening, f: &Mat<f64>| p.times(f.as_ref()) * faer::Scale(root);
@@ -200,6 +148,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
             rescaling.scaled_trace(l.as_ref(), r.as_ref())?
         };
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
+    let norms = map.norms();
     let fit = Fit::of(map, &norms, program.targets, delta, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
@@ -210,7 +159,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let fits = scale == 0.0 || incumbent.upper().is_finite();
     let gap = if fits { relative_gap(objective, lower_bound) } else { 1.0 };
     let shown = if exact || delta > 0.0 { gap } else { 0.0 };
-    let proved = incumbent.gap().max(shown) <= problem.tolerance;
+    let proved = incumbent.gap().max(shown) <= program.tolerance;
     let status = match monitor.stop {
         _ if scale == 0.0 || (proved && sound) => Status::Certified,
         _ if outcome.misfit.is_some() && blur <= FEASIBLE => Status::Inconsistent,
@@ -253,6 +202,8 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     if let Some(misfit) = outcome.misfit {
         warnings.push(Warning::Residual(misfit));
     }
+    let iterations = monitor.iterations;
+    program.observer = observer;
     Ok(Recovery {
         objective_kind: program.objective,
         domain,
@@ -267,7 +218,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
         // Along what no measurement sees nothing changes D1 X D2.
         unique: incumbent.unique && status.is_certified() && !(flat && unseen),
         scaled_trace,
-        iterations: monitor.iterations,
+        iterations,
         unidentified_rows,
         unidentified_cols,
         warnings,
@@ -281,6 +232,151 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
 fn implied_penalty(delta: f64, dual: &[f64]) -> Option<f64> {
     let size = norm(dual);
     (size > 0.0).then(|| delta / size)
+}
+
+/// What the roads found, in whitened variables and normalised targets.
+struct Found {
+    incumbent: Incumbent,
+    outcome: Outcome,
+    /// Factors that brought the measurements to one size.
+    weights: Option<Vec<f64>>,
+    /// Largest target after that, by which all were divided.
+    scale: f64,
+}
+
+/// Matrices of more entries than this are not formed where the measurements do not ask for it.
+const LARGEST_FORMED: usize = 1 << 20;
+
+impl Found {
+    /// Whether the roads that form matrices have nothing to add, or cannot.
+    fn is_final(&self, tolerance: f64, seen: Dims, monitor: &Monitor<'_>) -> bool {
+        let proved = self.incumbent.gap() <= tolerance;
+        proved || monitor.stop.is_some() || seen.rows.saturating_mul(seen.cols) > LARGEST_FORMED
+    }
+}
+
+/// Sizes of the problem in whitened variables.
+fn seen_dims(dims: Dims, (left, right): (&Whitening, &Whitening)) -> Dims {
+    Dims { rows: left.rank(), cols: right.rank(), ..dims }
+}
+
+/// `y_t <- w_t y_t`.
+fn weigh(y: &mut [f64], weights: Option<&[f64]>) {
+    y.iter_mut().zip(weights.into_iter().flatten()).for_each(|(y, w)| *y *= w);
+}
+
+/// The start that the caller gave, for targets divided by `scale`.
+fn warm_start(
+    program: &Program<'_>,
+    (left, right): (&Whitening, &Whitening),
+    scale: f64,
+) -> Result<Option<Point>, Error> {
+    let Some((l, r)) = program.warm_start.as_ref().filter(|(l, _)| l.ncols() > 0) else {
+        return Ok(None);
+    };
+    let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
+    let mut point = program.domain.point_of(l.as_ref(), r.as_ref())?;
+    point.s.iter_mut().for_each(|s| *s /= scale);
+    Ok(Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0))
+}
+
+fn threads(program: &Program<'_>) -> Par {
+    if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) }
+}
+
+/// The road for many sampled entries, on which no matrix is formed; `None` where it does not lead.
+fn sparse(
+    program: &Program<'_>,
+    sides: (&Whitening, &Whitening),
+    exact: bool,
+    monitor: &mut Monitor<'_>,
+) -> Result<Option<Found>, Error> {
+    let Dims { rows, cols, .. } = seen_dims(program.map.dims(), sides);
+    let equality = exact && program.domain == Domain::General;
+    let scale = max_abs(program.targets);
+    if !equality || rows.saturating_mul(cols) < sampled::LARGE || scale == 0.0 {
+        return Ok(None);
+    }
+    let Some(pattern) = program.map.pattern() else { return Ok(None) };
+    let tolerance = program.tolerance;
+    let unit = 1.0 / scale;
+    let posed = Posed::new(&pattern, (program.targets, unit), sides, tolerance, threads(program));
+    let Some(posed) = posed else { return Ok(None) };
+    let mut incumbent = Incumbent::default();
+    let start = warm_start(program, sides, scale)?;
+    sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?;
+    Ok(Some(Found { incumbent, outcome: Outcome::default(), weights: None, scale }))
+}
+
+/// All other roads, from what is known already.
+fn dense(
+    program: &Program<'_>,
+    sides: (&Whitening, &Whitening),
+    exact: bool,
+    known: Option<Found>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Found, Error> {
+    let (map, domain, (left, right)) = (program.map, program.domain, sides);
+    // The map in whitened variables, its measurements brought to one size where they are not.
+    let inner;
+    let whitened = Whitened { map, left, right };
+    let operator: &dyn LinearMap = if left.is_identity() && right.is_identity() {
+        map
+    } else if let Some(map) = map.in_variables(left, right) {
+        inner = map;
+        inner.as_ref()
+    } else {
+        &whitened
+    };
+    // Slack weighs the misfits as they are.
+    let norms = map.norms();
+    let weights = if exact { equilibration(&norms, operator, left, right) } else { None };
+    let equilibrated;
+    let operator = match &weights {
+        None => operator,
+        Some(weights) => {
+            equilibrated = Selection::weighted(operator, weights.clone());
+            &equilibrated
+        }
+    };
+    let mut b = program.targets.to_vec();
+    weigh(&mut b, weights.as_deref());
+    let scale = max_abs(&b);
+    b.iter_mut().for_each(|b| *b /= scale);
+    let problem = Equality {
+        map: operator,
+        domain,
+        b: &b,
+        norm_b: norm(&b),
+        slack: match program.form {
+            Form::Penalised(lambda) if !exact => Slack::Ridge(lambda / scale),
+            Form::Bounded(delta) if !exact => Slack::Ball(delta / scale),
+            _ => Slack::Exact,
+        },
+        tolerance: program.tolerance,
+        par: threads(program),
+    };
+    monitor.scale = scale;
+    // In the same units what is known serves as it is.
+    let known = known.filter(|_| weights.is_none()).map(|found| found.incumbent);
+    let fitting = known.as_ref().and_then(|known| known.best.as_ref());
+    let start = match fitting.filter(|best| best.is_feasible()) {
+        Some(best) => Some(best.point.clone()),
+        None => warm_start(program, sides, scale)?,
+    };
+    let mut incumbent = known.unwrap_or_default();
+    let flat = program.objective == Objective::Flat;
+    if flat && domain == Domain::Semidefinite && exact && scale > 0.0 {
+        incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
+    }
+    let outcome = if scale > 0.0 && !exact {
+        penalised::travel(&problem, start, &mut incumbent, monitor)?
+    } else if scale > 0.0 {
+        travel(&problem, start, program.rank, &mut incumbent, monitor)?
+    } else {
+        Outcome::default()
+    };
+    Ok(Found { incumbent, outcome, weights, scale })
 }
 
 /// Measurements whose norms differ by more than this factor are brought to one size: systems in
