@@ -77,6 +77,38 @@ impl Gram {
         }
     }
 
+    /// The trace.
+    pub fn trace(&self) -> f64 {
+        match self {
+            Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).sum(),
+            Gram::Diagonal(g) => g.iter().sum(),
+        }
+    }
+
+    /// `(1 - s) G + s (tr G / d) I`, zero rows left as they are.
+    ///
+    /// ```
+    /// use flatmin_core::Gram;
+    /// let Gram::Diagonal(g) = Gram::Diagonal(vec![3.0, 0.0, 0.0, 1.0]).smoothed(0.5) else { panic!() };
+    /// assert_eq!(g, [2.0, 0.0, 0.0, 1.0]);
+    /// ```
+    #[must_use]
+    pub fn smoothed(&self, s: f64) -> Gram {
+        let level = s * self.trace() / self.order().max(1) as f64;
+        let mut smoothed = self.clone().scaled(1.0 - s);
+        match (&mut smoothed, self) {
+            (Gram::Dense(to), Gram::Dense(of)) => {
+                let seen = (0..of.nrows()).filter(|&i| of[(i, i)] > 0.0);
+                seen.for_each(|i| to[(i, i)] += level);
+            }
+            (Gram::Diagonal(to), Gram::Diagonal(of)) => {
+                to.iter_mut().zip(of).filter(|(_, of)| **of > 0.0).for_each(|(to, _)| *to += level);
+            }
+            _ => {}
+        }
+        smoothed
+    }
+
     /// The full matrix.
     pub fn to_dense(&self) -> Mat<f64> {
         match self {

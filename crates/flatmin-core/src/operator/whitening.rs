@@ -100,13 +100,9 @@ impl Whitening {
             return Ok(whitening);
         }
         // The Gram's factor tells the unit that `gram` is in.
-        let trace = |g: &Gram| match g {
-            Gram::Diagonal(g) => g.iter().sum::<f64>(),
-            Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).sum(),
-        };
         let stack = stacked(map, side);
         let squares: f64 = stack.col_iter().map(|c| c.squared_norm_l2()).sum();
-        let unit = (trace(gram) / squares).sqrt();
+        let unit = (gram.trace() / squares).sqrt();
         Whitening::of_stack(stack * faer::Scale(unit), weighted)
     }
 

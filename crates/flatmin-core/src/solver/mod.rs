@@ -10,6 +10,7 @@
 
 mod domain;
 mod equality;
+mod exact;
 mod fit;
 mod gauss_newton;
 mod interior_point;
@@ -26,6 +27,7 @@ mod repair;
 mod sampled;
 mod slack;
 mod splitting;
+mod variables;
 
 pub use domain::Domain;
 pub use monitor::{Monitor, Observer, Stop};
@@ -35,16 +37,16 @@ pub use recovery::{Progress, Recovery, Status, Warning};
 
 use crate::Mat;
 use crate::error::Error;
-use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs, norm};
-use crate::operator::{Dims, LinearMap, Selection, Side, Whitened, Whitening};
-use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, relative_gap};
+use crate::operator::{Dims, LinearMap, Selection, Whitened, Whitening};
+use equality::{Bound, Equality, FEASIBLE, Incumbent, relative_gap};
+use exact::Outcome;
 use fit::{BACKWARD, CLOSE, Fit, in_range};
-use linear::LARGEST_SYSTEM;
 use point::Point;
 use program::Form;
 use sampled::Posed;
 use slack::Slack;
+use variables::Variables;
 
 /// Largest noise bound, as a part of `|b|`, at which the equality form is tried first: its answer is
 /// feasible, and its dual vector proves it but for `delta |y|`.
@@ -77,18 +79,10 @@ fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
 /// Solves a program in its form, or with equality constraints.
 fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let map = program.map;
-    let rescaling = Rescaling::new(map)?;
+    let variables = Variables::of(program)?;
+    let Variables { rescaling, left, right } = &variables;
     let flat = program.objective == Objective::Flat;
     let domain = program.domain;
-    let left = Whitening::of_side(map, &rescaling.d1_squared, Side::Left, flat)?;
-    let other;
-    let right = if domain.is_symmetric() {
-        &left
-    } else {
-        other = Whitening::of_side(map, &rescaling.d2_squared, Side::Right, flat)?;
-        &other
-    };
-
     let (penalty, noise) = match program.form {
         Form::Exact => (None, None),
         Form::Penalised(lambda) => (Some(lambda), None),
@@ -107,11 +101,10 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
         stop: None,
         scale: max_abs(program.targets),
     };
-    let sides = (&left, right);
-    let seen = seen_dims(map.dims(), sides);
-    let found = match sparse(program, sides, exact, &mut monitor)? {
+    let seen = variables.dims(map);
+    let found = match sparse(program, &variables, exact, &mut monitor)? {
         Some(found) if found.is_final(program.tolerance, seen, &monitor) => found,
-        other => dense(program, sides, exact, other, &mut monitor)?,
+        other => dense(program, &variables, exact, other, &mut monitor)?,
     };
     let Found { incumbent, outcome, weights, scale } = found;
 
@@ -126,7 +119,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let (l, r) = point.balanced();
     let root = scale.sqrt();
     let grow = |p: &Whitening, f: &Mat<f64>| p.times(f.as_ref()) * faer::Scale(root);
-    let (l, r) = (grow(&left, &l), grow(right, &r));
+    let (l, r) = (grow(left, &l), grow(right, &r));
     // lambda |Z|_* + |B(Z) - b|^2 / 2 is lambda times the objective at the ridge.
     let cost = incumbent.best.as_ref().map_or(0.0, |best| best.value);
     let unit = scale * penalty.unwrap_or(1.0);
@@ -255,29 +248,9 @@ impl Found {
     }
 }
 
-/// Sizes of the problem in whitened variables.
-fn seen_dims(dims: Dims, (left, right): (&Whitening, &Whitening)) -> Dims {
-    Dims { rows: left.rank(), cols: right.rank(), ..dims }
-}
-
 /// `y_t <- w_t y_t`.
 fn weigh(y: &mut [f64], weights: Option<&[f64]>) {
     y.iter_mut().zip(weights.into_iter().flatten()).for_each(|(y, w)| *y *= w);
-}
-
-/// The start that the caller gave, for targets divided by `scale`.
-fn warm_start(
-    program: &Program<'_>,
-    (left, right): (&Whitening, &Whitening),
-    scale: f64,
-) -> Result<Option<Point>, Error> {
-    let Some((l, r)) = program.warm_start.as_ref().filter(|(l, _)| l.ncols() > 0) else {
-        return Ok(None);
-    };
-    let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
-    let mut point = program.domain.point_of(l.as_ref(), r.as_ref())?;
-    point.s.iter_mut().for_each(|s| *s /= scale);
-    Ok(Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0))
 }
 
 fn threads(program: &Program<'_>) -> Par {
@@ -287,11 +260,11 @@ fn threads(program: &Program<'_>) -> Par {
 /// The road for many sampled entries, on which no matrix is formed; `None` where it does not lead.
 fn sparse(
     program: &Program<'_>,
-    sides: (&Whitening, &Whitening),
+    variables: &Variables,
     exact: bool,
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Found>, Error> {
-    let Dims { rows, cols, .. } = seen_dims(program.map.dims(), sides);
+    let Dims { rows, cols, .. } = variables.dims(program.map);
     let equality = exact && program.domain == Domain::General;
     let scale = max_abs(program.targets);
     if !equality || rows.saturating_mul(cols) < sampled::LARGE || scale == 0.0 {
@@ -300,10 +273,11 @@ fn sparse(
     let Some(pattern) = program.map.pattern() else { return Ok(None) };
     let tolerance = program.tolerance;
     let unit = 1.0 / scale;
-    let posed = Posed::new(&pattern, (program.targets, unit), sides, tolerance, threads(program));
+    let posed =
+        Posed::new(&pattern, (program.targets, unit), variables, tolerance, threads(program));
     let Some(posed) = posed else { return Ok(None) };
     let mut incumbent = Incumbent::default();
-    let start = warm_start(program, sides, scale)?;
+    let start = variables.warm_start(program, scale)?;
     sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?;
     Ok(Some(Found { incumbent, outcome: Outcome::default(), weights: None, scale }))
 }
@@ -311,12 +285,13 @@ fn sparse(
 /// All other roads, from what is known already.
 fn dense(
     program: &Program<'_>,
-    sides: (&Whitening, &Whitening),
+    variables: &Variables,
     exact: bool,
     known: Option<Found>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Found, Error> {
-    let (map, domain, (left, right)) = (program.map, program.domain, sides);
+    let (map, domain) = (program.map, program.domain);
+    let Variables { left, right, .. } = variables;
     // The map in whitened variables, its measurements brought to one size where they are not.
     let inner;
     let whitened = Whitened { map, left, right };
@@ -362,7 +337,7 @@ fn dense(
     let fitting = known.as_ref().and_then(|known| known.best.as_ref());
     let start = match fitting.filter(|best| best.is_feasible()) {
         Some(best) => Some(best.point.clone()),
-        None => warm_start(program, sides, scale)?,
+        None => variables.warm_start(program, scale)?,
     };
     let mut incumbent = known.unwrap_or_default();
     let flat = program.objective == Objective::Flat;
@@ -372,7 +347,7 @@ fn dense(
     let outcome = if scale > 0.0 && !exact {
         penalised::travel(&problem, start, &mut incumbent, monitor)?
     } else if scale > 0.0 {
-        travel(&problem, start, program.rank, &mut incumbent, monitor)?
+        exact::travel(&problem, start, program.rank, &mut incumbent, monitor)?
     } else {
         Outcome::default()
     };
@@ -430,52 +405,6 @@ fn equally_flat(
     (error < 1e-10).then(|| problem.bound_of(y, 1.0 + error))
 }
 
-/// Measurements of a map with a diagonal Gram from which first-order rounds come before the interior
-/// point, and how many.
-const FIRST_ORDER_FIRST: usize = 1500;
-const FIRST_ROUNDS: usize = 500;
-
-/// First-order rounds after an interior-point method that stalled.
-const LAST_ROUNDS: usize = 1000;
-
-/// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
-const LARGEST_CONE: usize = 700;
-
-/// The splitting method, with the best way at hand to apply `(B B*)^{-1}`.
-fn large(
-    problem: &Equality<'_>,
-    incumbent: &mut Incumbent,
-    monitor: &mut Monitor<'_>,
-) -> Result<(), Error> {
-    let dims = problem.map.dims();
-    let (ones1, ones2) = (vec![1.0; dims.rows], vec![1.0; dims.cols]);
-    if let Some(diagonal) = problem.map.diagonal_gram(&ones1, &ones2) {
-        let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
-        return splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor);
-    }
-    let kernel = if dims.measurements <= LARGEST_SYSTEM {
-        linear::definite(linear::measurement_gram(problem.map), problem.par)
-    } else {
-        None
-    };
-    if let Some(kernel) = kernel {
-        return splitting::splitting(
-            problem,
-            &|y| kernel.solve_vector(y),
-            usize::MAX,
-            incumbent,
-            monitor,
-        );
-    }
-    let inverse = |y: &mut [f64]| {
-        let solution = linear::conjugate_gradients(y, 1e-12, 1000, |x, out| {
-            problem.map.apply(problem.map.adjoint_matrix(x).as_ref(), out);
-        });
-        y.copy_from_slice(&solution);
-    };
-    splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor)
-}
-
 /// Number of singular values above [`RANK_FLOOR`] of the largest.
 fn numerical_rank(s: &[f64]) -> usize {
     let floor = RANK_FLOOR * s.first().copied().unwrap_or(0.0);
@@ -484,169 +413,6 @@ fn numerical_rank(s: &[f64]) -> usize {
 
 /// Singular values below this fraction of the largest do not count towards the rank.
 const RANK_FLOOR: f64 = 1e-7;
-
-/// What the measurements turned out to be.
-#[derive(Default)]
-struct Outcome {
-    /// Measurements that are combinations of the others.
-    redundant: usize,
-    /// Relative residual of the least-squares fit, when no matrix fits.
-    misfit: Option<f64>,
-}
-
-/// Takes one road after the other until the incumbent is certified.
-fn travel(
-    problem: &Equality<'_>,
-    start: Option<Point>,
-    rank: Option<usize>,
-    incumbent: &mut Incumbent,
-    monitor: &mut Monitor<'_>,
-) -> Result<Outcome, Error> {
-    let mut outcome = Outcome::default();
-    let dims = problem.map.dims();
-    if dims.rows == 0 || dims.cols == 0 {
-        // Measurements that see nothing cannot have targets.
-        outcome.misfit = Some(1.0);
-        return Ok(outcome);
-    }
-    gauss_newton::search(problem, start, rank, incumbent, monitor)?;
-    let done = |incumbent: &Incumbent, monitor: &Monitor<'_>| {
-        incumbent.gap() <= problem.tolerance || monitor.stop.is_some()
-    };
-    if done(incumbent, monitor) {
-        // A bound known in advance certifies any X >= 0 that fits; whether it is alone is another
-        // question, which a dual vector with room beyond the tangent space answers.
-        let open = problem.domain == Domain::Semidefinite && monitor.stop.is_none();
-        if open && !incumbent.unique {
-            repair::shorten(problem, incumbent, monitor)?;
-        }
-        if open && !incumbent.unique && dims.measurements <= LARGEST_SYSTEM {
-            let gram = linear::measurement_gram(problem.map);
-            if let Some(kernel) = linear::definite(gram, problem.par) {
-                let inverse = |y: &mut [f64]| kernel.solve_vector(y);
-                repair::repair(problem, &inverse, incumbent, monitor)?;
-            }
-        }
-        return Ok(outcome);
-    }
-    repair::shorten(problem, incumbent, monitor)?;
-    if done(incumbent, monitor) {
-        return Ok(outcome);
-    }
-    if let Some(misfit) = linear::determined(problem, incumbent)? {
-        outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-        return Ok(outcome);
-    }
-    if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
-        large(problem, incumbent, monitor)?;
-        return Ok(outcome);
-    }
-    if let Some(diagonal) = problem.map.diagonal_gram(&vec![1.0; dims.rows], &vec![1.0; dims.cols])
-    {
-        let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
-        repair::repair(problem, &inverse, incumbent, monitor)?;
-        if done(incumbent, monitor) {
-            return Ok(outcome);
-        }
-        // A round costs a decomposition of order d, a step of the interior point one of order m.
-        if dims.measurements > FIRST_ORDER_FIRST {
-            splitting::splitting(problem, &inverse, FIRST_ROUNDS, incumbent, monitor)?;
-            if done(incumbent, monitor) {
-                return Ok(outcome);
-            }
-        }
-    }
-    let gram = linear::measurement_gram(problem.map);
-    if let Some(kernel) = linear::definite(gram.clone(), problem.par) {
-        repair::repair(problem, &|y: &mut [f64]| kernel.solve_vector(y), incumbent, monitor)?;
-        if done(incumbent, monitor) {
-            return Ok(outcome);
-        }
-        let z0 = linear::least_norm(problem, &kernel);
-        let y0 = vec![0.0; problem.b.len()];
-        interior_point::interior_point(problem, z0, y0, Some(&kernel), incumbent, monitor)?;
-        if incumbent.unbounded {
-            return no_fit(problem, outcome, incumbent);
-        }
-        if !done(incumbent, monitor) {
-            // Degenerate to the limits of the Schur complement: first-order rounds go on from here.
-            let inverse = |y: &mut [f64]| kernel.solve_vector(y);
-            splitting::splitting(problem, &inverse, LAST_ROUNDS, incumbent, monitor)?;
-        }
-        return Ok(outcome);
-    }
-    // Dependent measurements: an independent set says all, unless the others contradict it.
-    let subset = linear::independent(problem.map, gram);
-    let b = subset.gather(problem.b);
-    let smaller = Equality { map: &subset, b: &b, norm_b: norm(&b), ..*problem };
-    if let Some(kernel) = linear::definite(linear::measurement_gram(&subset), problem.par) {
-        let z0 = linear::least_norm(&smaller, &kernel);
-        let misfit = norm(&linear::residual(problem, z0.as_ref())) / problem.norm_b;
-        if misfit <= REPEATED {
-            outcome.redundant = problem.b.len() - subset.kept.len();
-            let mut inner = Incumbent::default();
-            let y0 = vec![0.0; b.len()];
-            interior_point::interior_point(&smaller, z0, y0, Some(&kernel), &mut inner, monitor)?;
-            return adopt(problem, inner, |y| subset.spread(&y), outcome, incumbent);
-        }
-    }
-    // Their Gram squares what sets nearly equal measurements apart; an orthonormal basis does not.
-    if let Some(basis) = linear::orthonormal(problem) {
-        outcome.redundant = problem.b.len() - basis.rank();
-        let smaller = Equality {
-            map: &basis.map,
-            b: &basis.targets,
-            norm_b: norm(&basis.targets),
-            ..*problem
-        };
-        if let Some(kernel) = linear::definite(linear::measurement_gram(&basis.map), problem.par) {
-            let z0 = linear::least_norm(&smaller, &kernel);
-            let mut inner = Incumbent::default();
-            let y0 = vec![0.0; basis.rank()];
-            interior_point::interior_point(&smaller, z0, y0, Some(&kernel), &mut inner, monitor)?;
-            return adopt(problem, inner, |y| basis.spread(y), outcome, incumbent);
-        }
-    }
-    no_fit(problem, outcome, incumbent)
-}
-
-/// The least-squares fit of measurements that no matrix of the domain fits; bounds mean nothing.
-fn no_fit(
-    problem: &Equality<'_>,
-    mut outcome: Outcome,
-    incumbent: &mut Incumbent,
-) -> Result<Outcome, Error> {
-    let (point, misfit) = linear::least_squares(problem)?;
-    outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-    *incumbent =
-        Incumbent { best: Some(Candidate::fitting(point, misfit)), ..Incumbent::default() };
-    Ok(outcome)
-}
-
-/// Largest misfit of the measurements that are left out as repeating others: rounding.
-const REPEATED: f64 = 1e-13;
-
-/// Offers the answer of an equivalent problem with fewer measurements; `spread` takes its dual
-/// vectors to those of the whole.
-fn adopt(
-    problem: &Equality<'_>,
-    inner: Incumbent,
-    spread: impl Fn(Vec<f64>) -> Vec<f64>,
-    outcome: Outcome,
-    incumbent: &mut Incumbent,
-) -> Result<Outcome, Error> {
-    if inner.unbounded {
-        return no_fit(problem, outcome, incumbent);
-    }
-    if let Some(Bound { y, lower }) = inner.bound {
-        incumbent.offer_bound(Bound { y: spread(y), lower });
-    }
-    if let Some(best) = inner.best {
-        incumbent.offer(problem.candidate(best.point));
-    }
-    incumbent.unique = inner.unique;
-    Ok(outcome)
-}
 
 #[cfg(test)]
 mod tests;

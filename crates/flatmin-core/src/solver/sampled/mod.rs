@@ -15,9 +15,10 @@ mod scaled;
 mod tangent;
 
 use super::equality::{Bound, Incumbent};
-use super::monitor::Monitor;
 use super::gauss_newton::spectral_rank;
+use super::monitor::Monitor;
 use super::point::Point;
+use super::variables::Variables;
 use crate::linalg::kernel::dot;
 use crate::linalg::thin::{LANES, Thin};
 use crate::linalg::{Par, norm};
@@ -63,13 +64,14 @@ impl<'a> Posed<'a> {
     pub(super) fn new(
         pattern: &'a Pattern,
         (values, unit): (&[f64], f64),
-        (left, right): (&'a Whitening, &'a Whitening),
+        variables: &'a Variables,
         tolerance: f64,
         par: Par,
     ) -> Option<Posed<'a>> {
         let mut by_row = pattern.in_row_order(values);
         by_row.iter_mut().for_each(|b| *b *= unit);
         let by_col = pattern.in_col_order(&by_row);
+        let Variables { left, right, .. } = variables;
         let (p1, p2) = (left.full_diagonal()?, right.full_diagonal()?);
         let norm_b = norm(&by_row);
         Some(Posed { pattern, par, left, right, p1, p2, by_row, by_col, norm_b, tolerance })

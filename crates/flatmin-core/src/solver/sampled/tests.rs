@@ -32,16 +32,15 @@ fn planted(rows: usize, cols: usize, rank: usize, p: impl Fn(usize, usize) -> f6
 
 /// What the road finds, whatever the size of the problem.
 fn forced(planted: &Planted, objective: Objective, par: Par) -> (Incumbent, Whitening, Whitening) {
-    let rescaling = Rescaling::new(&planted.map).unwrap();
-    let flat = objective == Objective::Flat;
-    let left = Whitening::new(&rescaling.d1_squared, flat).unwrap();
-    let right = Whitening::new(&rescaling.d2_squared, flat).unwrap();
+    let program = Program::new(&planted.map, &planted.b, objective);
+    let variables = Variables::of(&program).unwrap();
     let pattern = planted.map.pattern().unwrap();
-    let posed = Posed::new(&pattern, (&planted.b, 1.0), (&left, &right), 1e-8, par).unwrap();
+    let posed = Posed::new(&pattern, (&planted.b, 1.0), &variables, 1e-8, par).unwrap();
     let mut incumbent = Incumbent::default();
     let mut monitor =
         Monitor { observer: None, limit: 1000, iterations: 0, stop: None, scale: 1.0 };
     search(&posed, None, None, &mut incumbent, &mut monitor).unwrap();
+    let Variables { left, right, .. } = variables;
     (incumbent, left, right)
 }
 
