@@ -208,7 +208,7 @@ impl<'a> Fit<'a> {
         };
         let offsets = Offsets::fit(self.ratings, self.centring, self.shrinkage)?;
         let residuals = offsets.residuals(self.ratings);
-        let objective = chosen.weights.objective()?;
+        let objective = chosen.weights.objective();
         let mut program = self.program(self.ratings, &residuals, objective, &watch);
         program.tolerance = self.tolerance;
         if let Some(start) = &chosen.start {
@@ -274,19 +274,15 @@ impl<'a> Fit<'a> {
 }
 
 /// Smoothings to choose from.
-const SMOOTHINGS: [f64; 2] = [0.0, 1.0];
+const SMOOTHINGS: [f64; 7] = [0.0, 0.1, 0.3, 0.5, 0.75, 0.9, 1.0];
 
 impl Weights {
     /// The objective of one kind of weights.
-    pub(super) fn objective(self) -> Result<Objective, Error> {
+    pub(super) fn objective(self) -> Objective {
         match self {
-            Weights::Flat | Weights::Auto => Ok(Objective::Flat),
-            Weights::Nuclear => Ok(Objective::Nuclear),
-            Weights::Smoothed(0.0) => Ok(Objective::Flat),
-            Weights::Smoothed(s) => {
-                let (name, rule) = ("the smoothing", "0 in this version");
-                Err(Error::Parameter { name, rule, got: s.to_string() })
-            }
+            Weights::Nuclear => Objective::Nuclear,
+            Weights::Smoothed(s) if s > 0.0 => Objective::Smoothed(s),
+            _ => Objective::Flat,
         }
     }
 

@@ -197,7 +197,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         weights: Weights,
         watch: &'w Watch<'a>,
     ) -> Result<Self, Error> {
-        let (objective, smoothing) = (weights.objective()?, weights.smoothing());
+        let (objective, smoothing) = (weights.objective(), weights.smoothing());
         let (trials, best) = (Vec::new(), None);
         let mut walk = Walk { fit, posed, objective, smoothing, watch, largest: 0.0, trials, best };
         for posed in posed {
