@@ -2,7 +2,7 @@
 
 use super::selection::{Fold, Selected, select};
 use super::{Centring, Observation, Offsets, Ratings, RatingsModel, Shrinkage, Trial};
-use crate::{Error, Objective, Program};
+use crate::{Error, Objective, Program, Status};
 use flatmin_core::Progress;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -184,7 +184,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Calls `observer` after each trial and in each iteration; it stops the fit by returning
-    /// `ControlFlow::Break`.
+    /// `ControlFlow::Break`. What was found by then is returned, as interrupted.
     #[must_use]
     pub fn observe(mut self, observer: impl FnMut(Stage<'_>) -> ControlFlow<()> + 'a) -> Self {
         self.observer = Some(Box::new(observer));
@@ -200,7 +200,7 @@ impl<'a> Fit<'a> {
         self.check()?;
         let watch = Watch(RefCell::new((self.observer.take(), false)));
         let chosen = match (self.penalty, self.smoothings()) {
-            (Penalty::Given(penalty), weights) => Selected::given(weights[0], penalty),
+            (Penalty::Given(penalty), weights) => Selected::given(weights[0], Some(penalty)),
             (Penalty::Auto, weights) => {
                 let folds = Fold::all(self.ratings, self.holdout, self.seed)?;
                 select(&self, folds, &weights, &watch)?
@@ -211,12 +211,20 @@ impl<'a> Fit<'a> {
         let objective = chosen.weights.objective();
         let mut program = self.program(self.ratings, &residuals, objective, &watch);
         program.tolerance = self.tolerance;
+        let largest = || program.largest_penalty();
+        let penalty = chosen.penalty.map_or_else(largest, Ok)?;
         if let Some(start) = &chosen.start {
             program = program.warm_start(start);
         }
-        let recovery = program.penalty(chosen.penalty).solve()?;
+        // Where nothing is left to fit any penalty does.
+        let nothing = residuals.iter().all(|&e| e == 0.0);
+        let mut recovery = program.penalty(if nothing { 1.0 } else { penalty }).solve()?;
+        recovery.penalty = Some(penalty);
+        if watch.stopped() {
+            recovery.status = Status::Interrupted;
+        }
         let range = self.clip.then(|| self.ratings.range());
-        Ok(RatingsModel::new(self.ratings, offsets, recovery, range, chosen))
+        Ok(RatingsModel::new(self.ratings, offsets, (recovery, penalty), range, chosen))
     }
 
     /// The program of residuals at the settings of this fit, but for the tolerance.
@@ -250,6 +258,11 @@ impl<'a> Fit<'a> {
             && !(0.0..=1.0).contains(&s)
         {
             return wrong("the smoothing", "in [0, 1]", s.to_string());
+        }
+        if let Penalty::Given(penalty) = self.penalty
+            && !(penalty > 0.0 && penalty.is_finite())
+        {
+            return wrong("the penalty", "a positive number", penalty.to_string());
         }
         if let (Weights::Auto, Penalty::Given(penalty)) = (self.weights, self.penalty) {
             let rule = "chosen, too, where the weights are";

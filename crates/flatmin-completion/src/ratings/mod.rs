@@ -12,6 +12,7 @@
 //! # Ok::<(), flatmin_completion::Error>(())
 //! ```
 
+pub mod bridge;
 mod data;
 mod fit;
 mod model;

@@ -89,7 +89,8 @@ impl<'m> Row<'m> {
 
     fn raw(&self, col: Option<usize>) -> f64 {
         let right = col.map_or(&[][..], |j| self.model.factors.right(j));
-        self.model.offsets.at(None, col) + self.offset + product(&self.factor, right)
+        let offsets = &self.model.offsets;
+        offsets.mean() + (self.offset + offsets.col(col)) + product(&self.factor, right)
     }
 }
 
