@@ -4,7 +4,7 @@
 
 use flatmin_completion::core::rng::{Role, Stream};
 use flatmin_completion::ratings::{
-    Centring, Holdout, Observation, Penalty, Ratings, RatingsModel, Stage, Weights,
+    Centring, Holdout, Observation, Penalty, Ratings, RatingsModel, Shrinkage, Stage, Weights,
 };
 use flatmin_completion::{Error, Objective, Status};
 use std::ops::ControlFlow;
@@ -135,6 +135,29 @@ fn held_out_ratings_may_be_given() {
     let errors = rest.iter().map(|o| model.offsets.at(o.0, o.1).clamp(low, high) - o.2);
     let rmse = (errors.map(|e| e * e).sum::<f64>() / rest.len() as f64).sqrt();
     assert!((first.rmse - rmse).abs() < 1e-9);
+}
+
+/// Offsets of two sizes under noise: the shrinkage is the ratio of the variances, about.
+#[test]
+fn shrinkage_follows_the_noise() {
+    let chosen = |noise: f64| {
+        let mut stream = Stream::new(1, "shrinkage", 0, 0, Role::Noise);
+        let (a, b) = (stream.gaussian_vector(60), stream.gaussian_vector(60));
+        let (mut i, mut j, mut y) = (vec![], vec![], vec![]);
+        for (row, a) in a.iter().enumerate() {
+            for (col, b) in b.iter().enumerate().filter(|_| stream.uniform() < 0.2) {
+                i.push(row);
+                j.push(col);
+                y.push(a + b);
+            }
+        }
+        y.iter_mut().for_each(|y| *y += noise * stream.gaussian());
+        let ratings = Ratings::new(60, 60, &i, &j, y).unwrap();
+        Shrinkage::choose(&ratings, Holdout::Folds(5), 0).unwrap().rows
+    };
+    assert!(chosen(0.3) <= 1.0);
+    assert!((2.0..=10.0).contains(&chosen(2.0)));
+    assert!(chosen(6.0) >= 20.0);
 }
 
 #[test]
@@ -289,6 +312,10 @@ fn names_what_is_wrong() {
     let both = ratings.fit().weights(Weights::Auto).penalty(Penalty::Given(1.0));
     assert_eq!(name(both.solve()), "the penalty");
     assert_eq!(name(ratings.fit().holdout(Holdout::Given(&[])).solve()), "the held-out ratings");
+    let fewer = Shrinkage::choose(&ratings, Holdout::Folds(1), 0);
+    assert!(matches!(fewer, Err(Error::Parameter { name: "the number of folds", .. })));
+    let negative = ratings.fit().shrinkage(Shrinkage::both(-1.0));
+    assert_eq!(name(negative.solve()), "the shrinkage");
     let bad = [(None, None, f64::NAN)];
     assert_eq!(name(ratings.fit().holdout(Holdout::Given(&bad)).solve()), "the held-out ratings");
     assert_eq!(name(ratings.fit().tolerance(2.0).solve()), "the tolerance");

@@ -41,7 +41,7 @@ impl Ratings {
     /// use flatmin_completion::ratings::{Penalty, Ratings};
     /// let ratings = Ratings::new(2, 2, &[0, 0, 1], &[0, 1, 0], vec![4.0, 6.0, 2.0])?;
     /// let lambda = ratings.als_wr_penalty(0.1);
-    /// assert_eq!(lambda, 0.1 * 3.0 * 2.0);
+    /// assert!((lambda - 0.1 * 3.0 * 2.0).abs() < 1e-12);
     /// let model = ratings.fit().penalty(Penalty::Given(lambda)).solve()?;
     /// assert!(model.recovery.status.is_certified());
     /// # Ok::<(), flatmin_completion::Error>(())

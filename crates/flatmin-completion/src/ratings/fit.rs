@@ -43,6 +43,27 @@ pub enum Holdout<'a> {
     Given(&'a [Observation]),
 }
 
+impl Holdout<'_> {
+    /// What a caller can get wrong, for `m` ratings.
+    pub(super) fn check(self, m: usize) -> Result<(), Error> {
+        match self {
+            Holdout::Folds(n) if n < 2 || n > m => {
+                let rule = "at least 2 and at most the number of ratings";
+                Err(Error::Parameter { name: "the number of folds", rule, got: n.to_string() })
+            }
+            Holdout::Given([]) => Err(Error::Empty { what: "the held-out ratings" }),
+            Holdout::Given(held) => match held.iter().position(|o| !o.2.is_finite()) {
+                None => Ok(()),
+                Some(index) => {
+                    let (what, value) = ("the held-out ratings", held[index].2);
+                    Err(Error::NotFinite { what, index, value })
+                }
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What an observer is told.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -268,21 +289,7 @@ impl<'a> Fit<'a> {
             let rule = "chosen, too, where the weights are";
             return wrong("the penalty", rule, penalty.to_string());
         }
-        match self.holdout {
-            Holdout::Folds(n) if n < 2 || n > self.ratings.len() => {
-                let rule = "at least 2 and at most the number of ratings";
-                wrong("the number of folds", rule, n.to_string())
-            }
-            Holdout::Given([]) => Err(Error::Empty { what: "the held-out ratings" }),
-            Holdout::Given(held) => match held.iter().position(|o| !o.2.is_finite()) {
-                None => Ok(()),
-                Some(index) => {
-                    let (what, value) = ("the held-out ratings", held[index].2);
-                    Err(Error::NotFinite { what, index, value })
-                }
-            },
-            _ => Ok(()),
-        }
+        self.holdout.check(self.ratings.len())
     }
 }
 

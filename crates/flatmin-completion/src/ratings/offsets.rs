@@ -15,7 +15,7 @@
 //! systems*, Computer 42(8), 2009. Columns are eliminated and rows found by conjugate gradients,
 //! at `O(m)` a step.
 
-use super::Ratings;
+use super::{Ratings, Shrinkage};
 use crate::Error;
 use flatmin_core::linalg::max_abs;
 use std::fmt;
@@ -39,34 +39,6 @@ impl fmt::Display for Centring {
             Centring::Global => "global",
             Centring::RowCol => "row-col",
         })
-    }
-}
-
-/// How many silent ratings, of the mean, each row and each column is given beside its own: `beta1`
-/// and `beta2`. Zero or more; 5 and 5 unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shrinkage {
-    /// `beta1`.
-    pub rows: f64,
-    /// `beta2`.
-    pub cols: f64,
-}
-
-impl Default for Shrinkage {
-    fn default() -> Shrinkage {
-        Shrinkage { rows: 5.0, cols: 5.0 }
-    }
-}
-
-impl Shrinkage {
-    pub(super) fn check(self) -> Result<(), Error> {
-        for beta in [self.rows, self.cols] {
-            if !(beta >= 0.0 && beta.is_finite()) {
-                let (name, rule) = ("the shrinkage", "zero or a positive number of ratings");
-                return Err(Error::Parameter { name, rule, got: beta.to_string() });
-            }
-        }
-        Ok(())
     }
 }
 

@@ -50,8 +50,8 @@ impl Selected {
 
 /// Ratings to fit, and others to hold the fit against.
 pub(super) struct Fold {
-    train: Ratings,
-    held: Vec<Observation>,
+    pub(super) train: Ratings,
+    pub(super) held: Vec<Observation>,
 }
 
 impl Fold {
@@ -61,6 +61,7 @@ impl Fold {
         seed: u64,
     ) -> Result<Vec<Fold>, Error> {
         let m = ratings.len();
+        holdout.check(m)?;
         let folds = match holdout {
             Holdout::Given(held) => {
                 return Ok(vec![Fold { train: ratings.clone(), held: held.to_vec() }]);
@@ -223,6 +224,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             let trial = Trial { smoothing, penalty, fraction, rmse, rank: 0, relative_gap: 0.0 };
             self.trials.push(trial);
             self.best = Some(Best { trial, answers: Vec::new() });
+            // There is nothing that it could stop.
+            let _ = self.watch.tell(Stage::Trial(&trial));
             return Ok(());
         }
         let fractions: Vec<f64> = (0..LONGEST).map(|k| STEP.powi(k as i32)).collect();
