@@ -7,6 +7,8 @@ use flatmin_completion::ratings::{
     Centring, Holdout, Observation, Penalty, Ratings, RatingsModel, Shrinkage, Stage, Weights,
 };
 use flatmin_completion::{Error, Objective, Status};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::ops::ControlFlow;
 
 /// Ratings from 1 to 5, unevenly seen: means, offsets, two tastes, noise. And those of the rest.
@@ -326,4 +328,60 @@ fn names_what_is_wrong() {
     assert!(matches!(new(&[(0, 1.0), (8, 1.0)]), Error::OutOfRange { position: 1, .. }));
     assert!(matches!(new(&[(0, 1.0), (0, 1.0)]), Error::Duplicate { first: 0, second: 1, .. }));
     assert!(matches!(new(&[(0, f64::INFINITY)]), Error::NotFinite { index: 0, .. }));
+    assert!(matches!(new(&[(0, 1e200)]), Error::Scale { .. }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(96)
+    })]
+
+    /// Ratings of any content make a model that keeps its range, or an error, never a panic.
+    #[test]
+    fn any_ratings_are_a_model_or_an_error(
+        rows in 0usize..6, cols in 0usize..6,
+        entries in prop::collection::vec((0usize..6, 0usize..6, prop::num::f64::ANY), 1..12),
+        ordinary in any::<bool>(),
+        centring in prop::sample::select(vec![Centring::None, Centring::Global, Centring::RowCol]),
+        weights in prop::sample::select(vec![
+            Weights::Flat, Weights::Nuclear, Weights::Smoothed(0.5), Weights::Auto,
+        ]),
+        folds in 0usize..5, beta in prop::sample::select(vec![0.0, 0.5, 1e12]),
+    ) {
+        let mut entries = entries;
+        if ordinary {
+            // Each entry once, within the matrix, with a rating from 0 to 4.
+            entries.retain(|e| e.0 < rows && e.1 < cols);
+            entries.sort_by_key(|e| (e.0, e.1));
+            entries.dedup_by_key(|e| (e.0, e.1));
+            entries.iter_mut().for_each(|e| e.2 = (e.2.to_bits() % 5) as f64);
+        }
+        let i: Vec<usize> = entries.iter().map(|e| e.0).collect();
+        let j: Vec<usize> = entries.iter().map(|e| e.1).collect();
+        let values = entries.iter().map(|e| e.2).collect();
+        let Ok(ratings) = Ratings::new(rows, cols, &i, &j, values) else { return Ok(()) };
+        let fit = ratings.fit().centring(centring).weights(weights).max_iterations(200);
+        let fit = fit.shrinkage(Shrinkage::both(beta));
+        let fit = if folds > 0 { fit.holdout(Holdout::Folds(folds)) } else { fit };
+        let enough = ratings.len() >= folds.max(2) && folds != 1;
+        let model = match fit.solve() {
+            Ok(model) => model,
+            Err(error) => {
+                prop_assert!(!(ordinary && enough), "{error}");
+                return Ok(());
+            }
+        };
+        let (low, high) = ratings.range();
+        for i in 0..=rows {
+            let row = model.row(Some(i));
+            for (j, y) in row.top(cols, &[]) {
+                prop_assert!(low <= y && y <= high, "{y}");
+                prop_assert_eq!(y, model.predict(Some(i), Some(j)));
+            }
+            let new = model.transform(&[(0, low)]).unwrap();
+            prop_assert!((low..=high).contains(&new.predict(Some(i))));
+        }
+    }
 }

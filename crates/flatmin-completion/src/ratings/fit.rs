@@ -1,5 +1,6 @@
 //! The settings of a fit.
 
+use super::data::check_values;
 use super::selection::{Fold, Selected, select};
 use super::{Centring, Observation, Offsets, Ratings, RatingsModel, Shrinkage, Trial};
 use crate::{Error, Objective, Program, Status};
@@ -52,13 +53,7 @@ impl Holdout<'_> {
                 Err(Error::Parameter { name: "the number of folds", rule, got: n.to_string() })
             }
             Holdout::Given([]) => Err(Error::Empty { what: "the held-out ratings" }),
-            Holdout::Given(held) => match held.iter().position(|o| !o.2.is_finite()) {
-                None => Ok(()),
-                Some(index) => {
-                    let (what, value) = ("the held-out ratings", held[index].2);
-                    Err(Error::NotFinite { what, index, value })
-                }
-            },
+            Holdout::Given(held) => check_values("the held-out ratings", held.iter().map(|o| o.2)),
             _ => Ok(()),
         }
     }
@@ -77,6 +72,24 @@ pub enum Stage<'s> {
 type Observer<'a> = dyn FnMut(Stage<'_>) -> ControlFlow<()> + 'a;
 
 /// A fit of ratings, with its settings: centre, choose the penalty, solve.
+///
+/// ```
+/// use flatmin_completion::ratings::{Centring, Holdout, Ratings, Weights};
+/// // A hundred of the 144 entries of a matrix of rank one, and a little noise.
+/// let (i, j): (Vec<_>, Vec<_>) = (0..100).map(|t| (37 * t % 144 / 12, 37 * t % 12)).unzip();
+/// let value = |i, j, t| (i as f64 - 5.5) * (j as f64 - 4.0) + 0.5 * (t * t % 7) as f64;
+/// let values = (0..100).map(|t| value(i[t], j[t], t)).collect();
+/// let ratings = Ratings::new(12, 12, &i, &j, values)?;
+/// let fit = ratings.fit().centring(Centring::Global).weights(Weights::Smoothed(0.5));
+/// let model = fit.holdout(Holdout::Folds(5)).seed(7).solve()?;
+/// for trial in &model.selection {
+///     println!("lambda {:.3}: {:.4}, rank {}", trial.penalty, trial.rmse, trial.rank);
+/// }
+/// assert!(model.recovery.status.is_certified());
+/// let best = model.selection.iter().map(|t| t.rmse).fold(f64::INFINITY, f64::min);
+/// assert!(best < 0.2 * model.selection[0].rmse);
+/// # Ok::<(), flatmin_completion::Error>(())
+/// ```
 pub struct Fit<'a> {
     ratings: &'a Ratings,
     /// What is taken off first; default offsets of rows and columns.
@@ -215,8 +228,8 @@ impl<'a> Fit<'a> {
     /// Chooses what is to be chosen, and fits all ratings.
     ///
     /// # Errors
-    /// For settings outside their domain, held-out ratings that are not finite, too few ratings to
-    /// hold some out, and as [`Program::solve`].
+    /// For settings outside their domain, held-out ratings that are not finite or larger than
+    /// `1e150`, too few ratings to hold some out, and as [`Program::solve`].
     pub fn solve(mut self) -> Result<RatingsModel, Error> {
         self.check()?;
         let watch = Watch(RefCell::new((self.observer.take(), false)));
