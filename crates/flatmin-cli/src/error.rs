@@ -1,6 +1,6 @@
 //! What can be wrong with what the command is given: one line each, with the place and the remedy.
 
-use crate::read::{csv, image, matrix_market, npy, npz};
+use crate::read::{csv, image, matrix_market, npy, npz, ratings};
 use std::io;
 
 /// A reason to end with exit code 2.
@@ -66,6 +66,14 @@ pub enum Error {
         place: String,
         /// What is wrong.
         fault: csv::Fault,
+    },
+    /// Faulty ratings or pairs.
+    #[error("{place}: {fault}")]
+    Ratings {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: ratings::Fault,
     },
     /// A faulty `.mtx` file.
     #[error("{place}: {fault}")]
@@ -192,10 +200,18 @@ pub enum Error {
         /// Size that the option states.
         asked: String,
     },
+    /// A size for what labels make up.
+    #[error(
+        "{place}: the ids are labels, which make up the matrix: leave --shape out, or say --ids index"
+    )]
+    LabelledShape {
+        /// The file.
+        place: String,
+    },
     /// A matrix too large to hold, which one wrong index suffices for.
     #[error(
         "{place}: the entries span a {rows} x {cols} matrix, more than the {limit} entries that \
-         are supported: check the largest row and column index"
+         are supported: check the largest row and column index (ids that are none: --ids label)"
     )]
     TooLarge {
         /// The file.
