@@ -259,6 +259,12 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// An output that would replace what is read.
+    #[error("{path} is read, and would be written over: give the output another name")]
+    OverInput {
+        /// The path of the output.
+        path: String,
+    },
     /// Two outputs with one path.
     #[error("{path} is named for two outputs: give each its own file")]
     SamePath {

@@ -113,6 +113,14 @@ impl Model for CompletionFiles {
     type Arrays = Arrays;
     type Problem = Posed<Completion>;
 
+    fn inputs(&self) -> Vec<&Path> {
+        [&self.entries, &self.matrix, &self.mask, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
+
     fn read(&self) -> Result<Arrays, Error> {
         match (&self.entries, &self.matrix, &self.data) {
             (Some(path), ..) => entries_of_file(path, self.shape, self.ids),

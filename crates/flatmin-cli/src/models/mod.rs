@@ -24,6 +24,7 @@ pub use sensing::SensingFiles;
 
 use crate::Error;
 use clap::{Args, Subcommand};
+use std::path::Path;
 
 /// What a subcommand does, and the model that it does it for: one of linear measurements, or a split.
 #[derive(Debug, Subcommand)]
@@ -63,6 +64,9 @@ pub trait Model {
     type Arrays;
     /// The problem that they pose.
     type Problem: Problem;
+
+    /// The files that are read.
+    fn inputs(&self) -> Vec<&Path>;
 
     /// Reads the files.
     ///

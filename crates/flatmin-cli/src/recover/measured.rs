@@ -8,6 +8,7 @@ use crate::report::Report;
 use crate::write::{self, Output};
 use crate::{Ending, Error};
 use flatmin::core::Recovery;
+use std::path::Path;
 use std::time::Instant;
 
 /// The files that the answer goes to.
@@ -19,12 +20,12 @@ struct Outputs {
 
 impl Outputs {
     /// Checks every path, so that nothing is lost after a long solve.
-    fn new(settings: &RecoverySettings) -> Result<Outputs, Error> {
+    fn new(settings: &RecoverySettings, inputs: &[&Path]) -> Result<Outputs, Error> {
         let matrix = settings.out.as_deref().map(Output::matrix_or_picture).transpose()?;
         let factors = Output::pair(settings.factors.as_deref())?;
         let dual = settings.dual.as_deref().map(Output::numbers).transpose()?;
         let all = matrix.iter().chain(factors.iter().flatten()).chain(&dual);
-        write::distinct(all.map(Output::path))?;
+        write::distinct(all.map(Output::path), inputs)?;
         Ok(Outputs { matrix, factors, dual })
     }
 
@@ -52,7 +53,7 @@ impl Outputs {
 /// # Errors
 /// For bad input, and when the report cannot be written.
 pub fn run<M: Model>(files: &M, settings: &RecoverySettings) -> Result<Ending, Error> {
-    let outputs = Outputs::new(settings)?;
+    let outputs = Outputs::new(settings, &files.inputs())?;
     let arrays = files.read()?;
 
     let watch = Watch::new();
