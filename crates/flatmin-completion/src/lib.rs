@@ -34,9 +34,11 @@
 
 pub mod instance;
 mod model;
+pub mod ratings;
 pub mod theory;
 
 pub use flatmin_core as core;
 pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
 pub use instance::Planted;
 pub use model::Completion;
+pub use ratings::{Ratings, RatingsModel};
