@@ -223,6 +223,21 @@ pub enum Error {
         /// The largest number of entries.
         limit: usize,
     },
+    /// A matrix too large to write as a whole.
+    #[error(
+        "{place}: X is {rows} x {cols}, more than the {limit} entries that are written: give --factors \
+         or --predict instead of --out"
+    )]
+    TooWide {
+        /// The file.
+        place: String,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        cols: usize,
+        /// The largest number of entries.
+        limit: usize,
+    },
     /// A setting that the solvers refuse.
     #[error(transparent)]
     Setting(flatmin::core::Error),
@@ -258,6 +273,22 @@ pub enum Error {
     NotDirectory {
         /// The file.
         path: String,
+    },
+    /// Options that make no sense together.
+    #[error("{option} {rule}")]
+    Combination {
+        /// The option.
+        option: &'static str,
+        /// What it goes with.
+        rule: &'static str,
+    },
+    /// A row asked for by what is no index.
+    #[error(
+        "--top-for {id}: rows are indices, whole numbers from 0 on (any other id: --ids label)"
+    )]
+    NoRow {
+        /// What was given.
+        id: String,
     },
     /// An output that would replace what is read.
     #[error("{path} is read, and would be written over: give the output another name")]

@@ -73,7 +73,7 @@ fn dispatch(command: &Command) -> Result<Ending, Error> {
         Command::Recover { model } => match model {
             Models::Sensing(task) => recover::measured(&task.files, &task.settings),
             Models::Bilinear(task) => recover::measured(&task.files, &task.settings),
-            Models::Completion(task) => recover::measured(&task.files, &task.settings),
+            Models::Completion(task) => recover::completion(&task.files, &task.settings),
             Models::Rpca(task) => recover::split(&task.files, &task.settings),
             Models::Covariance(task) => recover::measured(&task.files, &task.settings),
             Models::QuadNet(task) => recover::measured(&task.files, &task.settings),

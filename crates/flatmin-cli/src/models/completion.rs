@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// Matrices with more entries than this are refused, unless labels make them up: one mistyped index would ask for all memory.
-const MOST_ENTRIES: usize = 1 << 30;
+pub const MOST_ENTRIES: usize = 1 << 30;
 
 /// Where the data of a completion problem are.
 #[derive(Debug, Args)]
@@ -92,19 +92,15 @@ impl Arrays {
         self.shape
     }
 
-    /// The seen entries.
-    pub fn entries(&self) -> &Triplets {
-        &self.entries
+    /// Where the entries came from, for messages.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
-    /// Ids of the rows and columns.
-    pub fn ids(&self) -> &Ids {
-        &self.ids
-    }
-
-    /// What the reader of the answer should know of how they were read.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// Takes out the ids of the rows and columns, and what the reader of the answer should know of
+    /// how they were read.
+    pub fn take_ids(&mut self) -> (Ids, Vec<String>) {
+        (std::mem::replace(&mut self.ids, Ids::INDICES), std::mem::take(&mut self.warnings))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Writers: `.npy`, `.csv` and PNG, with every path checked before a solve starts.
 
 mod frames;
+mod table;
 
 pub use frames::FrameFolder;
+pub use table::{Prediction, Sink, predictions_to_stdout};
 
 use crate::Error;
 use crate::read::image::{Layout, Picture};
@@ -42,6 +44,14 @@ impl Output {
     /// When the extension is another one, or the file cannot be written.
     pub fn matrix_or_picture(path: &Path) -> Result<Output, Error> {
         Output::checked(path, &[Format::Npy, Format::Csv, Format::Png], ".npy, .csv or .png")
+    }
+
+    /// A file for a table: `.csv`.
+    ///
+    /// # Errors
+    /// When the extension is another one, or the file cannot be written.
+    pub fn table(path: &Path) -> Result<Output, Error> {
+        Output::checked(path, &[Format::Csv], ".csv")
     }
 
     /// Files for a left and a right factor.
