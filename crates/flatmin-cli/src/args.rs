@@ -34,13 +34,13 @@ pub enum Command {
     Recover {
         /// The model.
         #[command(subcommand)]
-        model: Models<RecoverySettings, CompletionSettings, SplitSettings>,
+        model: Box<Models<RecoverySettings, CompletionSettings, SplitSettings>>,
     },
     /// Measure how curved the loss is at a pair of factors
     Sharpness {
         /// The model.
         #[command(subcommand)]
-        model: Models<SharpnessSettings, SharpnessSettings, SplitSharpnessSettings>,
+        model: Box<Models<SharpnessSettings, SharpnessSettings, SplitSharpnessSettings>>,
     },
 }
 

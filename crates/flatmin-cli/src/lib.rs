@@ -70,7 +70,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: &Command) -> Result<Ending, Error> {
     match command {
-        Command::Recover { model } => match model {
+        Command::Recover { model } => match &**model {
             Models::Sensing(task) => recover::measured(&task.files, &task.settings),
             Models::Bilinear(task) => recover::measured(&task.files, &task.settings),
             Models::Completion(task) => recover::completion(&task.files, &task.settings),
@@ -78,7 +78,7 @@ fn dispatch(command: &Command) -> Result<Ending, Error> {
             Models::Covariance(task) => recover::measured(&task.files, &task.settings),
             Models::QuadNet(task) => recover::measured(&task.files, &task.settings),
         },
-        Command::Sharpness { model } => match model {
+        Command::Sharpness { model } => match &**model {
             Models::Sensing(task) => sharpness::run(&task.files, &task.settings),
             Models::Bilinear(task) => sharpness::run(&task.files, &task.settings),
             Models::Completion(task) => sharpness::run(&task.files, &task.settings),

@@ -106,7 +106,7 @@ impl Outputs {
 
 /// The answer alone, or the model of ratings that it belongs to.
 enum Answer {
-    Matrix(Recovery),
+    Matrix(Box<Recovery>),
     Ratings(Box<RatingsModel>),
 }
 
@@ -165,7 +165,7 @@ pub fn run(files: &CompletionFiles, settings: &CompletionSettings) -> Result<End
         Answer::Ratings(Box::new(model(&ratings, settings, &watch, &place)?))
     } else {
         let program = problem.program(recovery.objective.into());
-        Answer::Matrix(measured::solve(program, recovery, &watch, problem.place())?)
+        Answer::Matrix(Box::new(measured::solve(program, recovery, &watch, problem.place())?))
     };
     let seconds = start.elapsed().as_secs_f64();
 

@@ -61,7 +61,9 @@ impl Wanted {
         rows.flat_map(move |id| {
             let row = model.row(id.index());
             let best = row.top(self.top, row.seen());
-            best.into_iter().map(move |(col, value)| (id.clone(), col, value))
+            // To the last bit what --predict says of the pair.
+            let value = |id: &Id, col| model.predict(id.index(), Some(col));
+            best.into_iter().map(move |(col, _)| (id.clone(), col, value(&id, col)))
         })
     }
 
