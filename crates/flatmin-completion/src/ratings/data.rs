@@ -39,11 +39,7 @@ impl Ratings {
     /// # Errors
     /// When one is larger than `1e150`, so that squares would overflow.
     pub fn from_completion(problem: Completion) -> Result<Ratings, Error> {
-        let magnitude = flatmin_core::linalg::max_abs(problem.targets());
-        if magnitude > LARGEST {
-            let what = "the largest rating".into();
-            return Err(Error::Scale { what, magnitude, sane: (0.0, LARGEST) });
-        }
+        check_values("the ratings", problem.targets().iter().copied())?;
         Ok(Ratings(problem))
     }
 
@@ -109,6 +105,23 @@ impl Ratings {
 
 /// Largest rating: its square is still far from overflow.
 const LARGEST: f64 = 1e150;
+
+/// Finite values of a sane size.
+pub(super) fn check_values(
+    what: &'static str,
+    values: impl Iterator<Item = f64>,
+) -> Result<(), Error> {
+    for (index, value) in values.enumerate() {
+        if !value.is_finite() {
+            return Err(Error::NotFinite { what, index, value });
+        }
+        if value.abs() > LARGEST {
+            let (what, magnitude) = (format!("entry {index} of {what}"), value.abs());
+            return Err(Error::Scale { what, magnitude, sane: (0.0, LARGEST) });
+        }
+    }
+    Ok(())
+}
 
 #[cfg(test)]
 mod tests {

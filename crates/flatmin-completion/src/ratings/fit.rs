@@ -1,8 +1,9 @@
 //! The settings of a fit.
 
+use super::data::check_values;
 use super::selection::{Fold, Selected, select};
 use super::{Centring, Observation, Offsets, Ratings, RatingsModel, Shrinkage, Trial};
-use crate::{Error, Objective, Program};
+use crate::{Error, Objective, Program, Status};
 use flatmin_core::Progress;
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -43,6 +44,21 @@ pub enum Holdout<'a> {
     Given(&'a [Observation]),
 }
 
+impl Holdout<'_> {
+    /// What a caller can get wrong, for `m` ratings.
+    pub(super) fn check(self, m: usize) -> Result<(), Error> {
+        match self {
+            Holdout::Folds(n) if n < 2 || n > m => {
+                let rule = "at least 2 and at most the number of ratings";
+                Err(Error::Parameter { name: "the number of folds", rule, got: n.to_string() })
+            }
+            Holdout::Given([]) => Err(Error::Empty { what: "the held-out ratings" }),
+            Holdout::Given(held) => check_values("the held-out ratings", held.iter().map(|o| o.2)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What an observer is told.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -56,6 +72,24 @@ pub enum Stage<'s> {
 type Observer<'a> = dyn FnMut(Stage<'_>) -> ControlFlow<()> + 'a;
 
 /// A fit of ratings, with its settings: centre, choose the penalty, solve.
+///
+/// ```
+/// use flatmin_completion::ratings::{Centring, Holdout, Ratings, Weights};
+/// // A hundred of the 144 entries of a matrix of rank one, and a little noise.
+/// let (i, j): (Vec<_>, Vec<_>) = (0..100).map(|t| (37 * t % 144 / 12, 37 * t % 12)).unzip();
+/// let value = |i, j, t| (i as f64 - 5.5) * (j as f64 - 4.0) + 0.5 * (t * t % 7) as f64;
+/// let values = (0..100).map(|t| value(i[t], j[t], t)).collect();
+/// let ratings = Ratings::new(12, 12, &i, &j, values)?;
+/// let fit = ratings.fit().centring(Centring::Global).weights(Weights::Smoothed(0.5));
+/// let model = fit.holdout(Holdout::Folds(5)).seed(7).solve()?;
+/// for trial in &model.selection {
+///     println!("lambda {:.3}: {:.4}, rank {}", trial.penalty, trial.rmse, trial.rank);
+/// }
+/// assert!(model.recovery.status.is_certified());
+/// let best = model.selection.iter().map(|t| t.rmse).fold(f64::INFINITY, f64::min);
+/// assert!(best < 0.2 * model.selection[0].rmse);
+/// # Ok::<(), flatmin_completion::Error>(())
+/// ```
 pub struct Fit<'a> {
     ratings: &'a Ratings,
     /// What is taken off first; default offsets of rows and columns.
@@ -184,7 +218,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Calls `observer` after each trial and in each iteration; it stops the fit by returning
-    /// `ControlFlow::Break`.
+    /// `ControlFlow::Break`. What was found by then is returned, as interrupted.
     #[must_use]
     pub fn observe(mut self, observer: impl FnMut(Stage<'_>) -> ControlFlow<()> + 'a) -> Self {
         self.observer = Some(Box::new(observer));
@@ -194,13 +228,13 @@ impl<'a> Fit<'a> {
     /// Chooses what is to be chosen, and fits all ratings.
     ///
     /// # Errors
-    /// For settings outside their domain, held-out ratings that are not finite, too few ratings to
-    /// hold some out, and as [`Program::solve`].
+    /// For settings outside their domain, held-out ratings that are not finite or larger than
+    /// `1e150`, too few ratings to hold some out, and as [`Program::solve`].
     pub fn solve(mut self) -> Result<RatingsModel, Error> {
         self.check()?;
         let watch = Watch(RefCell::new((self.observer.take(), false)));
         let chosen = match (self.penalty, self.smoothings()) {
-            (Penalty::Given(penalty), weights) => Selected::given(weights[0], penalty),
+            (Penalty::Given(penalty), weights) => Selected::given(weights[0], Some(penalty)),
             (Penalty::Auto, weights) => {
                 let folds = Fold::all(self.ratings, self.holdout, self.seed)?;
                 select(&self, folds, &weights, &watch)?
@@ -211,12 +245,20 @@ impl<'a> Fit<'a> {
         let objective = chosen.weights.objective();
         let mut program = self.program(self.ratings, &residuals, objective, &watch);
         program.tolerance = self.tolerance;
+        let largest = || program.largest_penalty();
+        let penalty = chosen.penalty.map_or_else(largest, Ok)?;
         if let Some(start) = &chosen.start {
             program = program.warm_start(start);
         }
-        let recovery = program.penalty(chosen.penalty).solve()?;
+        // Where nothing is left to fit any penalty does.
+        let nothing = residuals.iter().all(|&e| e == 0.0);
+        let mut recovery = program.penalty(if nothing { 1.0 } else { penalty }).solve()?;
+        recovery.penalty = Some(penalty);
+        if watch.stopped() {
+            recovery.status = Status::Interrupted;
+        }
         let range = self.clip.then(|| self.ratings.range());
-        Ok(RatingsModel::new(self.ratings, offsets, recovery, range, chosen))
+        Ok(RatingsModel::new(self.ratings, offsets, (recovery, penalty), range, chosen))
     }
 
     /// The program of residuals at the settings of this fit, but for the tolerance.
@@ -251,25 +293,16 @@ impl<'a> Fit<'a> {
         {
             return wrong("the smoothing", "in [0, 1]", s.to_string());
         }
+        if let Penalty::Given(penalty) = self.penalty
+            && !(penalty > 0.0 && penalty.is_finite())
+        {
+            return wrong("the penalty", "a positive number", penalty.to_string());
+        }
         if let (Weights::Auto, Penalty::Given(penalty)) = (self.weights, self.penalty) {
             let rule = "chosen, too, where the weights are";
             return wrong("the penalty", rule, penalty.to_string());
         }
-        match self.holdout {
-            Holdout::Folds(n) if n < 2 || n > self.ratings.len() => {
-                let rule = "at least 2 and at most the number of ratings";
-                wrong("the number of folds", rule, n.to_string())
-            }
-            Holdout::Given([]) => Err(Error::Empty { what: "the held-out ratings" }),
-            Holdout::Given(held) => match held.iter().position(|o| !o.2.is_finite()) {
-                None => Ok(()),
-                Some(index) => {
-                    let (what, value) = ("the held-out ratings", held[index].2);
-                    Err(Error::NotFinite { what, index, value })
-                }
-            },
-            _ => Ok(()),
-        }
+        self.holdout.check(self.ratings.len())
     }
 }
 

@@ -15,7 +15,7 @@
 //! systems*, Computer 42(8), 2009. Columns are eliminated and rows found by conjugate gradients,
 //! at `O(m)` a step.
 
-use super::Ratings;
+use super::{Ratings, Shrinkage};
 use crate::Error;
 use flatmin_core::linalg::max_abs;
 use std::fmt;
@@ -39,34 +39,6 @@ impl fmt::Display for Centring {
             Centring::Global => "global",
             Centring::RowCol => "row-col",
         })
-    }
-}
-
-/// How many silent ratings, of the mean, each row and each column is given beside its own: `beta1`
-/// and `beta2`. Zero or more; 5 and 5 unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shrinkage {
-    /// `beta1`.
-    pub rows: f64,
-    /// `beta2`.
-    pub cols: f64,
-}
-
-impl Default for Shrinkage {
-    fn default() -> Shrinkage {
-        Shrinkage { rows: 5.0, cols: 5.0 }
-    }
-}
-
-impl Shrinkage {
-    pub(super) fn check(self) -> Result<(), Error> {
-        for beta in [self.rows, self.cols] {
-            if !(beta >= 0.0 && beta.is_finite()) {
-                let (name, rule) = ("the shrinkage", "zero or a positive number of ratings");
-                return Err(Error::Parameter { name, rule, got: beta.to_string() });
-            }
-        }
-        Ok(())
     }
 }
 
@@ -126,7 +98,7 @@ impl Offsets {
     /// `mu + a_i + b_j`; `None`, like an index beyond the matrix, is a row or column without an
     /// offset.
     pub fn at(&self, row: Option<usize>, col: Option<usize>) -> f64 {
-        self.mean + self.row(row) + self.col(col)
+        self.mean + (self.row(row) + self.col(col))
     }
 
     /// The mean `mu`; 0 where nothing was centred.
@@ -266,4 +238,93 @@ impl<'a> Normal<'a> {
 /// A line without ratings or shrinkage has no equation.
 fn divide(sum: f64, n: f64) -> f64 {
     if n > 0.0 { sum / n } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flatmin_core::rng::{Role, Stream};
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    fn ratings(rows: usize, cols: usize, p: f64, scale: f64, trial: u64) -> Option<Ratings> {
+        let mut stream = Stream::new(3, "offsets", 0, trial, Role::Measurements);
+        let (mut i, mut j, mut y) = (vec![], vec![], vec![]);
+        for row in 0..rows {
+            for col in 0..cols {
+                if stream.uniform() < p {
+                    i.push(row);
+                    j.push(col);
+                    y.push(scale * (3.0 + row as f64 / 7.0 + stream.gaussian()));
+                }
+            }
+        }
+        Ratings::new(rows, cols, &i, &j, y).ok()
+    }
+
+    /// Largest residual of the normal equations, relative to the sums in them.
+    fn unsolved(ratings: &Ratings, offsets: &Offsets) -> f64 {
+        let (d1, d2) = ratings.shape();
+        let Shrinkage { rows, cols } = offsets.shrinkage();
+        let mut sums: Vec<f64> = (0..d1).map(|i| rows * offsets.row(Some(i))).collect();
+        sums.extend((0..d2).map(|j| cols * offsets.col(Some(j))));
+        for (i, j, y) in ratings.iter() {
+            let misfit = offsets.at(Some(i), Some(j)) - y;
+            sums[i] += misfit;
+            sums[d1 + j] += misfit;
+        }
+        max_abs(&sums) / (max_abs(ratings.values()) * ratings.len() as f64)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(1),
+            ..ProptestConfig::with_cases(128)
+        })]
+
+        /// Whatever the pattern, disconnected or full, the shrinkage, and the scale.
+        #[test]
+        fn normal_equations_hold(
+            d1 in 1usize..25, d2 in 1usize..25, p in 0.02f64..1.0, trial in 0u64..1000,
+            rows in prop::sample::select(vec![0.0, 0.3, 5.0, 1e9]),
+            cols in prop::sample::select(vec![0.0, 0.3, 5.0, 1e9]),
+            scale in prop::sample::select(vec![1e-140, 1.0, -1.0, 1e140]),
+        ) {
+            if let Some(ratings) = ratings(d1, d2, p, scale, trial) {
+                let shrinkage = Shrinkage { rows, cols };
+                let offsets = ratings.offsets(Centring::RowCol, shrinkage).unwrap();
+                let unsolved = unsolved(&ratings, &offsets);
+                prop_assert!(unsolved < 1e-12, "{unsolved:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_ratings_leave_nothing() {
+        for value in [3.7, -0.1, 0.0, 1e-300, 1e150] {
+            let ratings = Ratings::new(3, 3, &[0, 1, 2], &[0, 1, 1], vec![value; 3]).unwrap();
+            for centring in [Centring::Global, Centring::RowCol] {
+                let offsets = ratings.offsets(centring, Shrinkage::default()).unwrap();
+                assert_eq!(offsets.at(Some(0), None), value);
+                assert_eq!(offsets.residuals(&ratings), [0.0; 3]);
+            }
+        }
+    }
+
+    #[test]
+    fn each_kind_takes_off_what_it_says() {
+        let ratings = Ratings::new(2, 3, &[0, 0, 1], &[0, 1, 0], vec![4.0, 6.0, 2.0]).unwrap();
+        let offsets = |centring| ratings.offsets(centring, Shrinkage::default()).unwrap();
+        assert_eq!(offsets(Centring::None).residuals(&ratings), ratings.values());
+        assert_eq!(offsets(Centring::Global).residuals(&ratings), [0.0, 2.0, -2.0]);
+        let both = offsets(Centring::RowCol);
+        assert!(both.row(Some(0)) > 0.0 && both.row(Some(1)) < 0.0);
+        // Never seen, out of the matrix, or nobody.
+        assert_eq!([both.col(Some(2)), both.col(Some(9)), both.col(None)], [0.0; 3]);
+        for beta in [-1.0, f64::NAN, f64::INFINITY] {
+            let fitted = ratings.offsets(Centring::RowCol, Shrinkage { rows: 1.0, cols: beta });
+            assert!(matches!(fitted, Err(Error::Parameter { .. })));
+        }
+    }
 }

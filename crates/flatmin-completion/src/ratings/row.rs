@@ -13,6 +13,7 @@
 //! fitted to gives that row.
 
 use super::RatingsModel;
+use super::data::check_values;
 use super::model::{clip, product};
 use crate::{Error, Mat};
 use flatmin_core::linalg::{solve_upper, thin_qr};
@@ -70,6 +71,18 @@ impl<'m> Row<'m> {
 
     /// The `n` columns of the highest predictions, highest first, with these; of equal ones the
     /// first. Columns in `except` ([`Row::seen`], say) and those without ratings are left out.
+    ///
+    /// ```
+    /// use flatmin_completion::ratings::{Penalty, Ratings};
+    /// let (rows, cols) = ([0, 0, 1, 1, 2, 2], [0, 1, 1, 2, 0, 2]);
+    /// let ratings = Ratings::new(3, 3, &rows, &cols, vec![5.0, 4.0, 2.0, 1.0, 4.0, 3.0])?;
+    /// let model = ratings.fit().penalty(Penalty::Given(0.1)).solve()?;
+    /// let row = model.row(Some(2));
+    /// assert_eq!(row.seen(), [0, 2]);
+    /// assert_eq!(row.top(10, row.seen()), [(1, model.predict(Some(2), Some(1)))]);
+    /// assert_eq!(row.top(10, &[]).len(), 3);
+    /// # Ok::<(), flatmin_completion::Error>(())
+    /// ```
     pub fn top(&self, n: usize, except: &[usize]) -> Vec<(usize, f64)> {
         let cols = self.model.shape().1;
         let mut open: Vec<bool> = (0..cols).map(|j| self.model.popularity(j) > 0).collect();
@@ -89,21 +102,19 @@ impl<'m> Row<'m> {
 
     fn raw(&self, col: Option<usize>) -> f64 {
         let right = col.map_or(&[][..], |j| self.model.factors.right(j));
-        self.model.offsets.at(None, col) + self.offset + product(&self.factor, right)
+        let offsets = &self.model.offsets;
+        offsets.mean() + (self.offset + offsets.col(col)) + product(&self.factor, right)
     }
 }
 
 /// What a caller can get wrong; the columns, sorted.
 fn check(model: &RatingsModel, ratings: &[(usize, f64)]) -> Result<Vec<usize>, Error> {
     let (_, cols) = model.shape();
-    for (position, &(col, value)) in ratings.iter().enumerate() {
-        if col >= cols {
-            return Err(Error::OutOfRange { row: 0, col, position, rows: 1, cols });
-        }
-        if !value.is_finite() {
-            return Err(Error::NotFinite { what: "the new row's ratings", index: position, value });
-        }
+    if let Some(position) = ratings.iter().position(|r| r.0 >= cols) {
+        let col = ratings[position].0;
+        return Err(Error::OutOfRange { row: 0, col, position, rows: 1, cols });
     }
+    check_values("the new row's ratings", ratings.iter().map(|r| r.1))?;
     let mut order: Vec<usize> = (0..ratings.len()).collect();
     order.sort_unstable_by_key(|&t| (ratings[t].0, t));
     for pair in order.windows(2) {

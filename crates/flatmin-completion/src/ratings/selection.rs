@@ -36,21 +36,22 @@ pub struct Trial {
 /// What was chosen, for all ratings.
 pub(super) struct Selected {
     pub(super) weights: Weights,
-    pub(super) penalty: f64,
+    /// `None` for the least one at which the answer is zero.
+    pub(super) penalty: Option<f64>,
     pub(super) start: Option<Recovery>,
     pub(super) trials: Vec<Trial>,
 }
 
 impl Selected {
-    pub(super) fn given(weights: Weights, penalty: f64) -> Selected {
+    pub(super) fn given(weights: Weights, penalty: Option<f64>) -> Selected {
         Selected { weights, penalty, start: None, trials: Vec::new() }
     }
 }
 
 /// Ratings to fit, and others to hold the fit against.
 pub(super) struct Fold {
-    train: Ratings,
-    held: Vec<Observation>,
+    pub(super) train: Ratings,
+    pub(super) held: Vec<Observation>,
 }
 
 impl Fold {
@@ -60,6 +61,7 @@ impl Fold {
         seed: u64,
     ) -> Result<Vec<Fold>, Error> {
         let m = ratings.len();
+        holdout.check(m)?;
         let folds = match holdout {
             Holdout::Given(held) => {
                 return Ok(vec![Fold { train: ratings.clone(), held: held.to_vec() }]);
@@ -165,9 +167,10 @@ pub(super) fn select<'a>(
     }
     let Some((best, weights)) = best else {
         // Stopped before the first trial.
-        return Ok(Selected::given(weights[0], 1.0));
+        return Ok(Selected::given(weights[0], None));
     };
-    let penalty = best.trial.penalty * (m / used).sqrt();
+    let grown = best.trial.penalty * (m / used).sqrt();
+    let penalty = (grown > 0.0).then_some(grown);
     Ok(Selected { weights, penalty, start: best.answers.into_iter().next(), trials })
 }
 
@@ -214,13 +217,15 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// From the largest penalty downwards.
     fn descend(&mut self) -> Result<(), Error> {
         if self.largest == 0.0 {
-            // Nothing is left to fit: any penalty will do.
-            let (penalty, fraction) = (1.0, 1.0);
+            // Nothing is left to fit.
+            let (penalty, fraction) = (0.0, 1.0);
             let rmse = self.rmse(|posed| posed.misfit(None));
             let smoothing = self.smoothing;
             let trial = Trial { smoothing, penalty, fraction, rmse, rank: 0, relative_gap: 0.0 };
             self.trials.push(trial);
             self.best = Some(Best { trial, answers: Vec::new() });
+            // There is nothing that it could stop.
+            let _ = self.watch.tell(Stage::Trial(&trial));
             return Ok(());
         }
         let fractions: Vec<f64> = (0..LONGEST).map(|k| STEP.powi(k as i32)).collect();
