@@ -238,6 +238,7 @@ fn model(
         .threads(recovery.solve.threads as usize)
         .observe(|stage| match stage {
             Stage::Solve(progress) => watch.see(progress),
+            Stage::Trial(trial) => watch.see_trial(trial),
             _ => ControlFlow::Continue(()),
         });
     if let Some(folds) = asked.folds {

@@ -84,9 +84,10 @@ impl RatingsModel {
             Objective::Smoothed(s) => Weights::Smoothed(s),
             _ => Weights::Flat,
         };
-        let chosen = Selected::given(weights, recovery.penalty.unwrap_or(0.0));
+        let penalty = recovery.penalty.unwrap_or(0.0);
+        let chosen = Selected::given(weights, Some(penalty));
         let range = clip.then(|| ratings.range());
-        Ok(RatingsModel::new(ratings, offsets, recovery, range, chosen))
+        Ok(RatingsModel::new(ratings, offsets, (recovery, penalty), range, chosen))
     }
 
     /// The predicted rating of a column by a row. For `None`, for an index beyond the matrix, and

@@ -61,6 +61,15 @@ impl Columns<'_> {
 struct Unclosed;
 
 impl Separator {
+    /// What stands before the first separator, and behind it. A character is found faster than a text.
+    fn split(self, text: &str) -> Option<(&str, &str)> {
+        match self {
+            Separator::Comma => text.split_once(','),
+            Separator::Tab => text.split_once('\t'),
+            Separator::Colons => text.split_once("::"),
+        }
+    }
+
     /// The first column of `text`, and what follows its separator.
     fn column(self, text: &str) -> Result<(Cow<'_, str>, Option<&str>), Unclosed> {
         let separator = self.text();
@@ -69,7 +78,7 @@ impl Separator {
         let start = text.trim_start_matches(blank);
         let quoted = start.strip_prefix('"').filter(|_| self != Separator::Colons);
         let Some(quoted) = quoted else {
-            return Ok(match text.split_once(separator) {
+            return Ok(match self.split(text) {
                 Some((field, rest)) => (Cow::Borrowed(field.trim()), Some(rest)),
                 None => (Cow::Borrowed(text.trim()), None),
             });
