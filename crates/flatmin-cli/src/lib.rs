@@ -3,6 +3,7 @@
 //! ```text
 //! flatmin recover sensing --measurements A.npy --targets b.npy --out X.npy --dual y.npy
 //! flatmin recover completion --entries ratings.csv --json
+//! flatmin recover completion --entries u.data --center row-col --penalty auto --predict pairs.tsv
 //! flatmin recover rpca --matrix Y.npy --out X.npy --sparse S.npy
 //! flatmin recover covariance --probes x.npy --targets y.npy --out X.npy
 //! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy

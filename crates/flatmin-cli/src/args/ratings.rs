@@ -60,7 +60,7 @@ pub struct RatingSettings {
     #[arg(long, value_name = "OUT.csv", requires = "top")]
     pub recommendations: Option<PathBuf>,
     /// Keep X of --out within the range of the entries, too, as predictions are
-    #[arg(long, requires = "out", conflicts_with = "no_clip")]
+    #[arg(long, conflicts_with = "no_clip")]
     pub clip: bool,
     /// Do not keep predictions within the range of the entries
     #[arg(long)]
@@ -143,7 +143,7 @@ impl CompletionSettings {
     /// # Errors
     /// Names an option that makes no sense beside the others.
     pub fn check(&self) -> Result<(), Error> {
-        let RatingSettings { smoothing, folds, no_clip, top_for, .. } = &self.ratings;
+        let RatingSettings { smoothing, folds, clip, no_clip, top_for, .. } = &self.ratings;
         let auto = self.recovery.penalty == Some(Penalty::Auto);
         let nuclear = self.recovery.objective == ObjectiveName::Nuclear;
         let to_stdout =
@@ -163,6 +163,9 @@ impl CompletionSettings {
                 "--no-clip",
                 "is of predictions: give --predict or --top, or leave it out",
             );
+        }
+        if *clip && !self.predicts() && self.recovery.out.is_none() {
+            return wrong("--clip", "is of --out and predictions: give one, or leave it out");
         }
         if top_for.iter().any(|id| id.trim().is_empty()) {
             return wrong("--top-for", "needs the id of a row");

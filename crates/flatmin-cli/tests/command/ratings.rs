@@ -415,7 +415,7 @@ fn combinations_that_make_no_sense() {
         ("--penalty auto --noise 1", &["--penalty", "--noise"]),
         ("--center rows", &["--center", "row-col"]),
         ("--no-clip", &["--no-clip", "--predict"]),
-        ("--clip", &["--out"]),
+        ("--clip", &["--clip", "--out"]),
         ("--predict pairs.csv --top 3", &["--top", "standard output"]),
         ("--predict pairs.txt", &["pairs.txt", ".csv, .tsv, .data, .dat or .npz"]),
         ("--row-ids ids.npy", &["ids.npy", ".csv"]),
