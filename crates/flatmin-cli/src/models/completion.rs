@@ -11,7 +11,8 @@ use flatmin::core::MatRef;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Matrices with more entries than this are refused, unless labels make them up: one mistyped index would ask for all memory.
+/// Matrices with more entries than this are refused, unless labels make them up: one mistyped index
+/// would ask for all memory.
 pub const MOST_ENTRIES: usize = 1 << 30;
 
 /// Where the data of a completion problem are.
