@@ -262,14 +262,19 @@ impl fmt::Display for Sharpness {
 
 /// A number to eleven significant digits.
 fn digits(value: f64) -> String {
+    significant(value, 11)
+}
+
+/// A number to some significant digits.
+fn significant(value: f64, count: i32) -> String {
     let magnitude = value.abs();
     if magnitude == 0.0 {
         "0".to_owned()
     } else if (1e-4..1e10).contains(&magnitude) {
-        let decimals = 10 - magnitude.log10().floor() as i32;
+        let decimals = count - 1 - magnitude.log10().floor() as i32;
         format!("{value:.*}", decimals.max(0) as usize)
     } else {
-        format!("{value:.10e}")
+        format!("{value:.*e}", (count - 1).max(0) as usize)
     }
 }
 

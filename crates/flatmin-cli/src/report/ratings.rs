@@ -1,6 +1,6 @@
 //! What the command says about ratings.
 
-use super::digits;
+use super::{digits, significant};
 use flatmin::completion::ratings::{Centring, RatingsModel};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -101,16 +101,31 @@ impl RatingReport {
         self.recommended = Some(recommended.collect());
     }
 
-    /// The trials around the best one, by their penalties, and the place of the best among them.
+    /// The best trial of each smoothing where there are several; else those around the best one, by
+    /// their penalties. And the place of the best among them.
     fn best_trials(&self) -> (Vec<&Trial>, usize) {
-        let mut trials: Vec<&Trial> =
-            self.selection.iter().filter(|t| t.smoothing == self.smoothing).collect();
+        let mut trials: Vec<&Trial> = self.selection.iter().collect();
+        let best = |trials: &[&Trial]| {
+            let least =
+                (0..trials.len()).min_by(|&a, &b| trials[a].rmse.total_cmp(&trials[b].rmse));
+            least.unwrap_or(0)
+        };
+        if self.chose_smoothing() {
+            let of_each = trials.chunk_by(|a, b| a.smoothing == b.smoothing);
+            let shown: Vec<&Trial> = of_each.map(|part| part[best(part)]).collect();
+            let place = best(&shown);
+            return (shown, place);
+        }
         trials.sort_by(|a, b| b.penalty.total_cmp(&a.penalty));
-        let best = (0..trials.len()).min_by(|&a, &b| trials[a].rmse.total_cmp(&trials[b].rmse));
-        let best = best.unwrap_or(0);
+        let best = best(&trials);
         let last = (best + SHOWN / 2 + 1).max(SHOWN).min(trials.len());
         let first = last.saturating_sub(SHOWN);
         (trials.drain(first..last).collect(), best - first)
+    }
+
+    /// Whether several smoothings were tried.
+    fn chose_smoothing(&self) -> bool {
+        self.selection.iter().any(|trial| trial.smoothing != self.smoothing)
     }
 }
 
@@ -119,16 +134,24 @@ impl fmt::Display for RatingReport {
         if self.centring != Centring::None.to_string() {
             write!(f, "\n  centring      {} (mean {})", self.centring, digits(self.mean))?;
         }
-        if self.smoothing > 0.0 {
+        if self.smoothing > 0.0 || self.chose_smoothing() {
             write!(f, "\n  smoothing     {}", self.smoothing)?;
         }
         if let Some(rmse) = self.validation_rmse {
+            let chose = self.chose_smoothing();
+            let smoothing = |s: &dyn fmt::Display| match chose {
+                true => format!("{s:<9}  "),
+                false => String::new(),
+            };
             write!(f, "\n  validation    RMSE {rmse:.5} on held-out entries")?;
-            write!(f, "\n                      lambda     RMSE  rank")?;
+            let head = smoothing(&"smoothing");
+            write!(f, "\n                {head}{:>12}  {:>7}  rank", "lambda", "RMSE")?;
             let (trials, best) = self.best_trials();
-            for (n, Trial { penalty, rmse, rank, .. }) in trials.into_iter().enumerate() {
-                let mark = if n == best { '*' } else { ' ' };
-                write!(f, "\n              {mark} {penalty:12.6e}  {rmse:.5}  {rank:4}")?;
+            for (n, trial) in trials.into_iter().enumerate() {
+                let Trial { penalty, rmse, rank, .. } = trial;
+                let (mark, s) = (if n == best { '*' } else { ' ' }, smoothing(&trial.smoothing));
+                let penalty = significant(*penalty, 6);
+                write!(f, "\n              {mark} {s}{penalty:>12}  {rmse:.5}  {rank:4}")?;
             }
         }
         if let (Some(count), Some(unseen)) = (self.predictions, self.unseen) {
@@ -172,6 +195,10 @@ mod tests {
             let (trials, place) = report.best_trials();
             assert_eq!((trials.len(), trials[place].rank), (count.min(SHOWN), best));
             assert_eq!(report.to_string().matches('*').count(), 1);
+            report.selection.extend((0..count).map(|n| Trial { smoothing: 0.5, ..trial(n) }));
+            report.selection[best].rmse = 0.5;
+            let (trials, place) = report.best_trials();
+            assert_eq!((trials.len(), place, trials[1].rank), (2, 0, best));
             report.selection.clear();
             assert!(report.best_trials().0.is_empty());
         }
