@@ -57,7 +57,8 @@ impl Wanted {
         model: &'a RatingsModel,
     ) -> impl Iterator<Item = (Id, usize, f64)> + 'a {
         let all = if self.rows.is_empty() { model.shape().0 } else { 0 };
-        let rows = self.rows.iter().cloned().chain((0..all).map(Id::Seen));
+        let all = (0..all).map(Id::Seen).filter(|id| met(model, id));
+        let rows = self.rows.iter().cloned().chain(all);
         rows.flat_map(move |id| {
             let row = model.row(id.index());
             let best = row.top(self.top, row.seen());

@@ -60,6 +60,7 @@ struct Reader {
     separator: Separator,
     reading: Reading,
     width: usize,
+    in_doubt: bool,
     entries: Triplets,
     rows: Labels,
     cols: Labels,
@@ -109,6 +110,7 @@ impl Reader {
             separator,
             reading,
             width,
+            in_doubt: !is_header && separator == Separator::Comma && reading != Reading::Label,
             entries: Triplets::default(),
             rows: Labels::default(),
             cols: Labels::default(),
@@ -148,18 +150,17 @@ impl Reader {
         Ok(())
     }
 
+    /// Where neither a header nor the separator tells, a fourth column may be a decimal comma.
     fn check_width(&self, line: &Line<'_>, columns: &Columns<'_>) -> Result<(), Fault> {
         let got = columns.count;
-        match self.reading {
-            Reading::Label if got != self.width => {
-                let (line, text) = (line.number, line.shown());
-                Err(Fault::Ragged { line, text, expected: self.width, got })
-            }
-            Reading::Index | Reading::Either if got != 3 => {
-                Err(line.is_not("row,col,value (of more columns, --ids label reads three)"))
-            }
-            _ => Ok(()),
+        if self.in_doubt && got != 3 {
+            return Err(line.is_not("row,col,value (of more columns, --ids label reads three)"));
         }
+        if got != self.width {
+            let (line, text) = (line.number, line.shown());
+            return Err(Fault::Ragged { line, text, expected: self.width, got });
+        }
+        Ok(())
     }
 
     /// Remembers what kind of id a new one is.
@@ -354,6 +355,9 @@ mod tests {
         assert_eq!(read("5,9,1\n", IdKind::Label).unwrap().entries.rows, [0]);
         assert_eq!(read("5,9,1,2\n", IdKind::Label).unwrap().entries.cols, [0]);
         assert_eq!(read("userId,movieId,r\n5,9,1\n", IdKind::Index).unwrap().entries.cols, [9]);
+        let tabs = entries("5\t9\t1\t0\n".as_bytes(), "data", IdKind::Index).unwrap();
+        assert_eq!((tabs.entries.rows, tabs.entries.values), (vec![5], vec![1.0]));
+        assert_eq!(read("row,col,v,time\n5,9,1,0\n", IdKind::Auto).unwrap().entries.cols, [9]);
         assert!(said(read("5,a,1\n", IdKind::Index)).contains("--ids label"));
     }
 
