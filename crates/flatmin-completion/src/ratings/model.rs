@@ -55,11 +55,11 @@ impl RatingsModel {
     ///
     /// ```
     /// use flatmin_completion::ratings::{Centring, Ratings, RatingsModel, Shrinkage};
-    /// let ratings = Ratings::new(2, 2, &[0, 0, 1], &[0, 1, 0], vec![1.0, 2.0, 2.0])?;
+    /// let ratings = Ratings::new(2, 2, &[0, 0, 1], &[0, 1, 0], vec![2.0, 1.0, 1.0])?;
     /// let offsets = ratings.offsets(Centring::None, Shrinkage::default())?;
     /// let exact = ratings.completion().flat().solve()?;
     /// let model = RatingsModel::of(&ratings, offsets, exact, false)?;
-    /// assert!((model.predict(Some(1), Some(1)) - 4.0).abs() < 1e-6);
+    /// assert!((model.predict(Some(1), Some(1)) - 0.5).abs() < 1e-6);
     /// # Ok::<(), flatmin_completion::Error>(())
     /// ```
     ///

@@ -1,8 +1,8 @@
 //! The penalty that predicts held-out ratings best.
 //!
-//! For each choice of weights the penalty falls from the one at which the answer is zero, each solve
-//! from the answer before it, until the error on held-out ratings has risen twice; then it is halved
-//! in on. Penalties are parts of the largest, which differs from one choice of weights to the other.
+//! The penalty falls from the one at which the answer is zero, each solve from the answer before it,
+//! until the error on held-out ratings has risen twice; then it is halved in on. Where weights are to
+//! be chosen, too, the others start at the best penalty of those before them, and look up and down.
 //!
 //! What is chosen for `m'` ratings is fitted to all `m` of them at `lambda (m / m')^{1/2}`: that is
 //! how the norm of the noise grows that the penalty has to hold down, `|D1^{-1} A*(e) D2^{-1}|_op`
@@ -153,8 +153,13 @@ pub(super) fn select<'a>(
     let mut best: Option<(Best, Weights)> = None;
     for &weights in weights {
         let mut walk = Walk::new(fit, &posed, weights, watch)?;
-        walk.descend()?;
-        walk.refine()?;
+        match &best {
+            Some((known, _)) if !known.answers.is_empty() => walk.follow(known)?,
+            _ => {
+                walk.descend()?;
+                walk.refine()?;
+            }
+        }
         trials.append(&mut walk.trials);
         if let Some(found) = walk.best
             && best.as_ref().is_none_or(|(b, _)| found.trial.rmse < b.trial.rmse)
@@ -252,20 +257,50 @@ impl<'w, 'a> Walk<'w, 'a> {
         let Some(best) = &self.best else { return Ok(()) };
         let middle = best.trial.fraction;
         for fraction in [middle / STEP.sqrt(), middle * STEP.sqrt()] {
-            let Some(best) = &self.best else { break };
-            if best.answers.is_empty() || fraction > 1.0 || self.watch.stopped() {
-                continue;
-            }
-            let starts = self.posed.iter().zip(&best.answers);
-            let answers = starts
-                .map(|(posed, start)| {
-                    let program = self.program(posed).warm_start(start);
-                    program.penalty(fraction * self.largest).solve()
-                })
-                .collect::<Result<_, _>>()?;
-            let _ = self.judge(fraction, answers);
+            self.is_better(fraction)?;
         }
         Ok(())
+    }
+
+    /// From the best penalty of other weights, up and down by half-steps while that is better: what is
+    /// best moves little from one smoothing to the next, and so do the answers.
+    fn follow(&mut self, known: &Best) -> Result<(), Error> {
+        if self.largest == 0.0 {
+            return self.descend();
+        }
+        let middle = (known.trial.penalty / self.largest).min(1.0);
+        let answers = self.solved(middle, &known.answers)?;
+        let _ = self.judge(middle, answers);
+        for factor in [STEP.sqrt().recip(), STEP.sqrt()] {
+            let mut fraction = middle * factor;
+            while self.is_better(fraction)? {
+                fraction *= factor;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a penalty is better than the best so far, from whose answers it starts.
+    fn is_better(&mut self, fraction: f64) -> Result<bool, Error> {
+        let least = STEP.powi(LONGEST as i32);
+        let Some(best) = &self.best else { return Ok(false) };
+        let within = (least..=1.0).contains(&fraction);
+        if best.answers.is_empty() || !within || self.watch.stopped() {
+            return Ok(false);
+        }
+        let answers = self.solved(fraction, &best.answers)?;
+        Ok(self.judge(fraction, answers).is_some_and(|rise| rise < 0.0))
+    }
+
+    /// The answers at a penalty, each from another one.
+    fn solved(&self, fraction: f64, starts: &[Recovery]) -> Result<Vec<Recovery>, Error> {
+        let starts = self.posed.iter().zip(starts);
+        starts
+            .map(|(posed, start)| {
+                let program = self.program(posed).warm_start(start);
+                program.penalty(fraction * self.largest).solve()
+            })
+            .collect()
     }
 
     /// Records a trial; by how much it is worse than the best before it. `None` to stop.
