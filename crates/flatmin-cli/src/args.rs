@@ -83,15 +83,16 @@ pub struct RecoverySettings {
     /// For targets with noise: minimise 1/2 |A(X) - b|^2 + LAM |D1 X D2|_* (nuclear: |X|_*) instead of
     /// asking for A(X) = b; objective and lower bound are of that. The bound is then
     /// LAM <b, y> - LAM^2 |y|^2 / 2 with the y of --dual. From |D1^-1 A*(b) D2^-1|_op on (nuclear:
-    /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements.
-    /// Of completion auto chooses LAM, and the --smoothing, by predicting a tenth of the entries from
-    /// the rest, or as --folds says
+    /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements;
+    /// of completion any number, and auto chooses LAM by predicting a tenth of the entries from the
+    /// rest, or as --folds says
     #[arg(long, value_name = "LAM|auto", value_parser = Penalty::from_str)]
     pub penalty: Option<Penalty>,
     /// For targets with noise of known size: the same objective under |A(X) - b|_2 <= DELTA instead of
     /// A(X) = b. The bound is then <b, y> - DELTA |y|_2 with the y of --dual, and feasibility the
     /// excess of |A(X) - b|_2 over DELTA, relative to |b|_2. From |b|_2 on the answer is zero; the
-    /// report names the LAM of --penalty at which it is the same. Up to 6000 measurements
+    /// report names the LAM of --penalty at which it is the same. Up to 6000 measurements; of
+    /// completion any number
     #[arg(
         long,
         value_name = "DELTA",

@@ -225,7 +225,8 @@ fn model(
     let weights = match (Objective::from(recovery.objective), asked.smoothing) {
         (Objective::Nuclear, _) => Weights::Nuclear,
         (_, Some(Smoothing::Given(share))) => Weights::Smoothed(share),
-        _ => Weights::Auto,
+        (_, Some(Smoothing::Auto)) => Weights::Auto,
+        _ => Weights::Flat,
     };
     let mut fit = ratings
         .fit()

@@ -354,6 +354,30 @@ fn twenty_thousand_lines() {
     }
 }
 
+/// Ratings with noise, more than second-order systems carry: rank one again, and closer than the noise.
+#[test]
+fn twenty_thousand_noisy_lines() {
+    let sandbox = Sandbox::new();
+    let value = |i: usize, j: usize| 3.0 + (2.0 * noise(i) - 1.0) * (2.0 * noise(7 * j + 2) - 1.0);
+    let seen = (0..30_000).filter(|n| noise(*n) < 0.67 || n / 150 == n % 150);
+    let line = |n: usize| {
+        let (i, j) = (n / 150, n % 150);
+        format!("u{i}\ti{j}\t{}\t{n}\n", value(i, j) + noise(3 * n + 1) - 0.5)
+    };
+    sandbox.file("u.data", seen.map(line).collect::<String>());
+    let pairs = (0..30_000).map(|n| format!("u{}\ti{}\n", n / 150, n % 150));
+    sandbox.file("pairs.tsv", pairs.collect::<String>());
+    let line = "recover completion --entries u.data --center row-col --penalty 2e5 --tol 1e-3 \
+                --predict pairs.tsv --no-clip";
+    let answer = sandbox.json(line);
+    assert_eq!((&answer["status"], &answer["unseen"]), (&"certified".into(), &0.into()));
+    assert!((1..10).contains(&answer["rank"].as_u64().unwrap()), "rank {}", answer["rank"]);
+    let predicted = answer["predicted"].as_array().unwrap();
+    let error = |n: usize| (predicted[n].as_f64().unwrap() - value(n / 150, n % 150)).powi(2);
+    let rmse = ((0..30_000).map(error).sum::<f64>() / 3e4).sqrt();
+    assert!(rmse < 0.15, "{rmse}");
+}
+
 #[test]
 fn malformed_lines_are_named() {
     let sandbox = Sandbox::new();
