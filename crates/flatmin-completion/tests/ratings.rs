@@ -46,7 +46,7 @@ fn given(ratings: &Ratings, weights: Weights, part: f64) -> RatingsModel {
         _ => Objective::Flat,
     };
     // The residuals' own largest penalty, from their definition.
-    let offsets = ratings.offsets(fit.centring, fit.shrinkage).unwrap();
+    let offsets = ratings.offsets(fit.centring, fit.shrinkage.unwrap_or_default()).unwrap();
     let residuals: Vec<f64> =
         ratings.iter().map(|(i, j, y)| y - offsets.at(Some(i), Some(j))).collect();
     let (i, j): (Vec<_>, Vec<_>) = ratings.completion().map().positions().unzip();

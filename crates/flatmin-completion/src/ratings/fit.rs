@@ -94,8 +94,9 @@ pub struct Fit<'a> {
     ratings: &'a Ratings,
     /// What is taken off first; default offsets of rows and columns.
     pub centring: Centring,
-    /// How much those offsets are shrunken.
-    pub shrinkage: Shrinkage,
+    /// How much those offsets are shrunken; default what [`Shrinkage::choose`] finds where the penalty
+    /// is chosen, too, else [`Shrinkage::default`].
+    pub shrinkage: Option<Shrinkage>,
     /// Whether predictions are kept within the range of the ratings; default yes.
     pub clip: bool,
     /// The penalty; default the best on held-out ratings.
@@ -122,7 +123,7 @@ impl<'a> Fit<'a> {
         Fit {
             ratings,
             centring: Centring::default(),
-            shrinkage: Shrinkage::default(),
+            shrinkage: None,
             clip: true,
             penalty: Penalty::default(),
             weights: Weights::default(),
@@ -150,7 +151,7 @@ impl<'a> Fit<'a> {
     /// Sets how much offsets are shrunken.
     #[must_use]
     pub fn shrinkage(mut self, shrinkage: Shrinkage) -> Self {
-        self.shrinkage = shrinkage;
+        self.shrinkage = Some(shrinkage);
         self
     }
 
@@ -233,14 +234,21 @@ impl<'a> Fit<'a> {
     pub fn solve(mut self) -> Result<RatingsModel, Error> {
         self.check()?;
         let watch = Watch(RefCell::new((self.observer.take(), false)));
-        let chosen = match (self.penalty, self.smoothings()) {
-            (Penalty::Given(penalty), weights) => Selected::given(weights[0], Some(penalty)),
+        let given = self.shrinkage.unwrap_or_default();
+        let (chosen, shrinkage) = match (self.penalty, self.smoothings()) {
+            (Penalty::Given(penalty), weights) => {
+                (Selected::given(weights[0], Some(penalty)), given)
+            }
             (Penalty::Auto, weights) => {
                 let folds = Fold::all(self.ratings, self.holdout, self.seed)?;
-                select(&self, folds, &weights, &watch)?
+                let shrinkage = match self.shrinkage {
+                    None if self.centring == Centring::RowCol => Shrinkage::best(&folds)?,
+                    _ => given,
+                };
+                (select(&self, shrinkage, folds, &weights, &watch)?, shrinkage)
             }
         };
-        let offsets = Offsets::fit(self.ratings, self.centring, self.shrinkage)?;
+        let offsets = Offsets::fit(self.ratings, self.centring, shrinkage)?;
         let residuals = offsets.residuals(self.ratings);
         let objective = chosen.weights.objective();
         let mut program = self.program(self.ratings, &residuals, objective, &watch);
@@ -286,7 +294,7 @@ impl<'a> Fit<'a> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.shrinkage.check()?;
+        self.shrinkage.unwrap_or_default().check()?;
         let wrong = |name, rule, got: String| Err(Error::Parameter { name, rule, got });
         if let Weights::Smoothed(s) = self.weights
             && !(0.0..=1.0).contains(&s)

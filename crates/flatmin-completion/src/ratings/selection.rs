@@ -11,7 +11,7 @@
 
 use super::fit::Watch;
 use super::model::{Factors, predict};
-use super::{Fit, Holdout, Observation, Offsets, Ratings, Stage, Weights};
+use super::{Fit, Holdout, Observation, Offsets, Ratings, Shrinkage, Stage, Weights};
 use crate::{Error, Objective, Program, Recovery};
 use flatmin_core::Path;
 use flatmin_core::rng::{Role, Stream};
@@ -108,8 +108,8 @@ struct Posed {
 }
 
 impl Posed {
-    fn new(fit: &Fit<'_>, fold: Fold) -> Result<Posed, Error> {
-        let offsets = Offsets::fit(&fold.train, fit.centring, fit.shrinkage)?;
+    fn new(fit: &Fit<'_>, shrinkage: Shrinkage, fold: Fold) -> Result<Posed, Error> {
+        let offsets = Offsets::fit(&fold.train, fit.centring, shrinkage)?;
         let residuals = offsets.residuals(&fold.train);
         let range = fit.clip.then(|| fold.train.range());
         Ok(Posed { fold, offsets, residuals, range })
@@ -141,6 +141,7 @@ const RISE: f64 = 1e-4;
 /// The best of all weights and penalties.
 pub(super) fn select<'a>(
     fit: &Fit<'a>,
+    shrinkage: Shrinkage,
     folds: Vec<Fold>,
     weights: &[Weights],
     watch: &Watch<'a>,
@@ -148,7 +149,7 @@ pub(super) fn select<'a>(
     let m = fit.ratings().len() as f64;
     let used = folds.iter().map(|f| f.train.len()).sum::<usize>() as f64 / folds.len() as f64;
     let posed: Vec<Posed> =
-        folds.into_iter().map(|fold| Posed::new(fit, fold)).collect::<Result<_, _>>()?;
+        folds.into_iter().map(|fold| Posed::new(fit, shrinkage, fold)).collect::<Result<_, _>>()?;
     let mut trials = Vec::new();
     let mut best: Option<(Best, Weights)> = None;
     for &weights in weights {

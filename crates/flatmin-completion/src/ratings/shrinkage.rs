@@ -46,11 +46,15 @@ impl Shrinkage {
     /// # Errors
     /// For held-out ratings that are none or not finite, and too few ratings to hold some out.
     pub fn choose(ratings: &Ratings, holdout: Holdout<'_>, seed: u64) -> Result<Shrinkage, Error> {
-        let folds = Fold::all(ratings, holdout, seed)?;
+        Shrinkage::best(&Fold::all(ratings, holdout, seed)?)
+    }
+
+    /// The best of them on these folds.
+    pub(super) fn best(folds: &[Fold]) -> Result<Shrinkage, Error> {
         let mut best = (f64::INFINITY, Shrinkage::default());
         for shrinkage in SHRINKAGES.map(Shrinkage::both) {
             let mut misfit = 0.0;
-            for fold in &folds {
+            for fold in folds {
                 let offsets = fold.train.offsets(Centring::RowCol, shrinkage)?;
                 let range = Some(fold.train.range());
                 let errors = fold.held.iter().map(|&(i, j, y)| clip(offsets.at(i, j), range) - y);
