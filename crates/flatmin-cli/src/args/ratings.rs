@@ -35,8 +35,8 @@ pub struct RatingSettings {
     )]
     pub center: CentringName,
     /// What rows and columns weigh in |D1 X D2|_*: a share 1 - S as they are seen and S all the same,
-    /// from 0 (flat) to 1 (nuclear up to scale); auto chooses it of seven, beside --penalty auto,
-    /// which takes several times as long [default: 0]
+    /// from 0 (flat) to 1 (nuclear up to scale); auto chooses it of seven, with the penalty, which takes
+    /// a few times as long [default: 0; with --penalty auto: auto]
     #[arg(long, value_name = "S|auto", value_parser = Smoothing::from_str, allow_negative_numbers = true)]
     pub smoothing: Option<Smoothing>,
     /// Choose by predicting each of N parts from the others [default: a tenth from the rest]

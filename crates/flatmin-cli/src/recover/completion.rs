@@ -225,8 +225,7 @@ fn model(
     let weights = match (Objective::from(recovery.objective), asked.smoothing) {
         (Objective::Nuclear, _) => Weights::Nuclear,
         (_, Some(Smoothing::Given(share))) => Weights::Smoothed(share),
-        (_, Some(Smoothing::Auto)) => Weights::Auto,
-        _ => Weights::Flat,
+        _ => Weights::Auto,
     };
     let mut fit = ratings
         .fit()
