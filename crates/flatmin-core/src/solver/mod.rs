@@ -15,6 +15,7 @@ mod fit;
 mod gauss_newton;
 mod interior_point;
 mod linear;
+mod matching;
 mod monitor;
 mod newton;
 mod path;

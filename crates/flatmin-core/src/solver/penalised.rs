@@ -9,6 +9,7 @@ use super::equality::{Bound, Equality, Incumbent};
 use super::exact::{Outcome, no_fit};
 use super::interior_point::interior_point;
 use super::linear::{Rows, Unknowns, measurement_gram};
+use super::matching::Matching;
 use super::monitor::Monitor;
 use super::newton::newton;
 use super::point::Point;
@@ -86,9 +87,7 @@ const SMALLEST: f64 = 1e-15;
 /// Penalised problems that are solved in place of one with a bound.
 const PENALTIES: usize = 25;
 
-/// The bounded form by the penalised one, where the direct road stalled: the misfit rises with `rho`,
-/// and where it is `delta` the two are one. A safeguarded secant on logarithms; an error in `rho`
-/// enters the gap by its square.
+/// The bounded form by the penalised one, where the direct road stalled.
 fn by_penalty(
     problem: &Equality<'_>,
     delta: f64,
@@ -96,14 +95,14 @@ fn by_penalty(
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
     let y = incumbent.bound.as_ref().map_or(0.0, |bound| norm(&bound.y));
-    let mut log = if y > 0.0 { (delta / y).ln() } else { delta.ln() };
-    let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
-    let mut before: Option<(f64, f64)> = None;
+    let guess = if y > 0.0 { delta / y } else { delta };
+    let mut matching = Matching::new(guess, f64::INFINITY);
     for _ in 0..PENALTIES {
-        let ridge = Equality { slack: Slack::Ridge(log.exp()), ..*problem };
+        let rho = matching.rho();
+        let ridge = Equality { slack: Slack::Ridge(rho), ..*problem };
         let mut inner = Incumbent::default();
         // What another road cannot do either changes nothing.
-        if log < SMALLEST.ln() || travel(&ridge, None, &mut inner, monitor).is_err() {
+        if rho < SMALLEST || travel(&ridge, None, &mut inner, monitor).is_err() {
             break;
         }
         let Some(best) = inner.best else { break };
@@ -112,21 +111,8 @@ fn by_penalty(
         if let Some(bound) = inner.bound {
             incumbent.offer_bound(problem.bound(bound.y)?.0);
         }
-        let off = (misfit / delta).ln();
-        if incumbent.gap() <= problem.tolerance || monitor.stop.is_some() || off == 0.0 {
-            break;
-        }
-        if off > 0.0 {
-            high = log
-        } else {
-            low = log
-        }
-        let slope = before.map_or(1.0, |(log0, off0)| (off - off0) / (log - log0));
-        before = Some((log, off));
-        let step = (off / slope.clamp(0.05, 2.0)).clamp(-7.0, 7.0);
-        let next = log - step;
-        log = if next > low && next < high { next } else { 0.5 * (low + high) };
-        if !log.is_finite() || high - low <= 1e-9 {
+        let done = incumbent.gap() <= problem.tolerance || monitor.stop.is_some();
+        if done || !matching.advance((misfit / delta).ln()) {
             break;
         }
     }

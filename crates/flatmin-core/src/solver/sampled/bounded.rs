@@ -1,6 +1,4 @@
-//! The bounded form over many sampled entries, by the penalised one: the misfit rises with `rho`, and
-//! where it is `delta` the two have one solution. A safeguarded secant on logarithms; an error in `rho`
-//! enters the gap by its square.
+//! The bounded form over many sampled entries, by the penalised one at the matching weight.
 
 use super::Posed;
 use super::penalised;
@@ -9,6 +7,7 @@ use crate::linalg::kernel::dot;
 use crate::linalg::norm;
 use crate::linalg::thin::Thin;
 use crate::solver::equality::{Bound, Candidate, Incumbent};
+use crate::solver::matching::Matching;
 use crate::solver::monitor::Monitor;
 use crate::solver::point::Point;
 use crate::solver::slack::best_multiple;
@@ -35,14 +34,11 @@ pub(in crate::solver) fn search(
         return Ok(());
     }
     let largest = penalised::largest(posed)?;
-    let (mut low, mut high) = (f64::NEG_INFINITY, largest.ln());
-    let mut log = (largest * delta / posed.norm_b).ln();
-    let mut before: Option<(f64, f64)> = None;
+    let mut matching = Matching::new(largest * delta / posed.norm_b, largest);
     let mut tolerance = ROUGH;
     for _ in 0..PENALTIES {
         let mut inner = Incumbent::default();
-        let rho = log.exp();
-        penalised::search(posed, rho, tolerance, start.take(), &mut inner, monitor)?;
+        penalised::search(posed, matching.rho(), tolerance, start.take(), &mut inner, monitor)?;
         let Some(best) = inner.best else { break };
         let (l, r) = best.point.balanced();
         let left = Thin::from_mat(posed.left.times(l.as_ref()).as_ref());
@@ -59,18 +55,8 @@ pub(in crate::solver) fn search(
             break;
         }
         let off = (misfit.max(f64::MIN_POSITIVE) / delta).ln();
-        if off > 0.0 {
-            high = high.min(log)
-        } else {
-            low = low.max(log)
-        }
-        let slope = before.map_or(1.0, |(log0, off0)| (off - off0) / (log - log0));
-        before = Some((log, off));
-        let next = log - (off / slope.clamp(0.05, 2.0)).clamp(-4.0, 4.0);
-        let held = next > low && next < high;
-        log = if held { next } else { 0.5 * (low.max(high - 8.0) + high) };
         tolerance = (ROUGH * off * off).clamp(0.3 * posed.tolerance, ROUGH);
-        if high - low <= 1e-12 {
+        if !matching.advance(off) {
             break;
         }
     }
