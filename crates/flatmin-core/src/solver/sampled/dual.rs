@@ -95,13 +95,17 @@ impl Dual<'_> {
         let mut block = orthonormal(&self.probes(short, width.min(seen)));
         // Blocks of the basis, and what N makes of them.
         let (mut bases, mut images): (Vec<Thin>, Vec<Thin>) = (vec![], vec![]);
+        let mut left = seen;
         loop {
+            left -= block.width();
             images.push(self.product(&block, wide));
             bases.push(block);
-            if bases.len() >= rounds || (bases.len() + 1) * width > seen {
+            if bases.len() >= rounds || left == 0 {
                 break;
             }
+            // A last block may be short: then the basis is complete.
             block = self.product(&images[images.len() - 1], !wide);
+            block = block.leading(block.width().min(left));
             // Rounding brings back what was taken out where little is left.
             for _ in 0..2 {
                 bases.iter().for_each(|basis| Dual::project(&mut block, basis));

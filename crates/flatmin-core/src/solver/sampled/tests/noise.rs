@@ -146,6 +146,21 @@ fn odd_shapes_and_scales() {
     }
 }
 
+/// The largest penalty is the operator norm, whatever the shape.
+#[test]
+fn the_largest_penalty_is_a_norm() {
+    for (rows, cols) in [(1, 1), (2, 9), (15, 12), (12, 15), (30, 30), (60, 40), (210, 200)] {
+        let planted = noisy(rows, cols, 2.min(rows).min(cols), 0.9, 1.0);
+        if planted.b.is_empty() {
+            continue;
+        }
+        let largest = Program::new(&planted.map, &planted.b, Objective::Nuclear).largest_penalty();
+        let expected = operator_norm(planted.map.adjoint_matrix(&planted.b).as_ref()).unwrap();
+        let off = (largest.unwrap() / expected - 1.0).abs();
+        assert!(off < 1e-12, "{rows} x {cols}: {off:e}");
+    }
+}
+
 /// A path with warm starts has the answers of single solves.
 #[test]
 fn paths_have_the_answers_of_single_solves() {
