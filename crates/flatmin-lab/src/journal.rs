@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// First line of every journal; it changes when the columns of [`Record`] do.
-const HEADER: &[u8] = b"flatmin journal 3: the columns of the records, then seconds\n";
+const HEADER: &[u8] = b"flatmin journal 4: the columns of the records, then seconds\n";
 
 /// Finished draws by cell and trial.
 pub type Finished = HashMap<(Cell, u32), Vec<Timed>>;

@@ -4,8 +4,9 @@
 //! ```text
 //! spec, spec_file     what is measured: cells, sweeps, scales, a user's own sweep
 //! experiment          the table of experiments
-//! trial, robust       one draw, solved with each objective; the same for robust PCA
-//! regularity          how regular the factors are
+//! trial, noisy        one draw, solved with each objective; the same under noise
+//! robust              one draw of robust PCA
+//! regularity, noise   how regular the factors are; how errors follow the noise
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
@@ -21,6 +22,8 @@ mod error;
 pub mod experiment;
 pub mod figure;
 pub mod journal;
+pub mod noise;
+mod noisy;
 pub mod progress;
 pub mod record;
 pub mod regularity;

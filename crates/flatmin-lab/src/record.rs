@@ -1,6 +1,6 @@
 //! One row a solve, in long format.
 
-use crate::spec::{Cell, Millionths, Model, Objective, Sampling};
+use crate::spec::{Billionths, Cell, Millionths, Model, Objective, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// The relative error below which a planted matrix counts as recovered.
@@ -38,13 +38,15 @@ pub struct Record {
     pub status: String,
     /// Whether the answer is proved optimal to `tolerance`.
     pub certified: bool,
-    /// `|D1 X D2|_*` or `|X|_*`; `|X|_* + lambda sum |Y - X|` for the penalised form.
+    /// `|D1 X D2|_*` or `|X|_*`; `1/2 |A(X) - b|^2 + lambda` times that for the penalised forms, and
+    /// `|X|_* + lambda sum |Y - X|` for that of robust PCA.
     pub value: Option<f64>,
     /// Proved lower bound on it.
     pub lower_bound: Option<f64>,
     /// Their relative difference.
     pub relative_gap: Option<f64>,
-    /// `|A(X) - b| / |b|`; for robust PCA the excess of `sum |Y - X|` over `tau`, relative to it.
+    /// `|A(X) - b| / |b|`, under a noise bound only the excess over it; for robust PCA the excess of
+    /// `sum |Y - X|` over `tau`, relative to it.
     pub feasibility: Option<f64>,
     /// Rank of the answer.
     pub rank_found: Option<usize>,
@@ -92,10 +94,16 @@ pub struct Record {
     pub incoherence: Option<f64>,
     /// The most wrong entries in a row or column of this draw.
     pub most_per_line: Option<usize>,
-    /// `lambda` of the penalised form, or the one that `tau` implies.
+    /// `lambda` of the penalised form, or the one that `tau` or the noise bound implies.
     pub lambda: Option<f64>,
     /// `tau` of the constrained form, or `sum |Y - X|` of the answer.
     pub tau: Option<f64>,
+    /// Noise relative to the exact targets.
+    pub noise: Option<Billionths>,
+    /// Norm of the noise of this draw, the bound of the bounded form.
+    pub delta: Option<f64>,
+    /// `|X - X'|_F / |M|_F`, for a penalised form, `X'` being the answer under the noise bound.
+    pub apart: Option<f64>,
     /// Version of flatmin.
     pub version: String,
 }
@@ -127,7 +135,8 @@ impl Record {
             },
             _ => return None,
         };
-        Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling })
+        let noise = self.noise.unwrap_or_default();
+        Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling, noise })
     }
 
     /// A record of a cell before anything was solved: a failure without a status.
@@ -192,6 +201,9 @@ impl Record {
             most_per_line: None,
             lambda: None,
             tau: None,
+            noise: (cell.noise.0 > 0).then_some(cell.noise),
+            delta: None,
+            apart: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -218,6 +230,7 @@ struct Timing<'a> {
     p: Option<Millionths>,
     exponent: Option<Millionths>,
     corruption: Option<Millionths>,
+    noise: Option<Billionths>,
     trial: u32,
     seconds: f64,
 }
@@ -251,6 +264,7 @@ pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<
             p: r.p,
             exponent: r.exponent,
             corruption: r.corruption,
+            noise: r.noise,
             trial: r.trial,
             seconds: *seconds,
         })?;
@@ -271,7 +285,7 @@ mod tests {
     fn records_survive_the_way_through_text() -> Result<(), Box<dyn std::error::Error>> {
         let exponent = Millionths(300_000);
         let sampling = Sampling::PowerLaw { entries: 900, exponent };
-        let cell = Cell { rows: 30, cols: 31, rank: 2, sampling };
+        let cell = Cell::exact(30, 31, 2, sampling);
         let mut full = Record::blank("x", &cell, 3, Objective::Nuclear);
         full.status = "a, \"quoted\" status".to_owned();
         full.value = Some(0.1 + 0.2);
@@ -299,7 +313,7 @@ mod tests {
             Sampling::PowerLaw { entries: 9, exponent },
             Sampling::Corrupted { corruption: p, missing: exponent, magnitude: p },
         ] {
-            let cell = Cell { rows: 5, cols: 5, rank: 2, sampling };
+            let cell = Cell::exact(5, 5, 2, sampling);
             let mut record = Record::blank("x", &cell, 0, Objective::Flat);
             assert_eq!(record.cell(), Some(cell));
             record.negative = if record.negative.is_some() { None } else { Some(1) };
@@ -307,6 +321,9 @@ mod tests {
             let mut record = Record::blank("x", &cell, 0, Objective::Flat);
             record.missing = if record.missing.is_some() { None } else { Some(p) };
             assert_eq!(record.cell(), None);
+            let noisy = Cell { noise: Billionths(1000), ..cell };
+            let record = Record::blank("x", &noisy, 0, Objective::Flat);
+            assert_eq!(record.cell(), Some(noisy));
         }
     }
 }

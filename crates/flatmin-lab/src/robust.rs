@@ -52,7 +52,7 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
                 let program = match objective {
                     Objective::Constrained => problem.constrained(planted.tau()),
                     Objective::Penalised => problem.penalised(problem.default_lambda()),
-                    Objective::Flat | Objective::Nuclear => {
+                    _ => {
                         record.status = NOT_OF_THIS_MODEL.to_owned();
                         return Timed { record, seconds };
                     }
@@ -109,7 +109,7 @@ mod tests {
             missing: Millionths(missing),
             magnitude: Millionths(5_000_000),
         };
-        let cell = Cell { rows: 30, cols: 36, rank: 1, sampling };
+        let cell = Cell::exact(30, 36, 1, sampling);
         let sweep = Sweep {
             id: "x".to_owned(),
             title: String::new(),

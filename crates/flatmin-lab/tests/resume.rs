@@ -167,6 +167,36 @@ fn the_number_of_workers_is_not_seen_in_rank_one_measurements() -> Outcome {
     Ok(())
 }
 
+/// Four solves a draw under noise, of which two go by the others' multipliers.
+#[test]
+fn the_number_of_workers_is_not_seen_under_noise() -> Outcome {
+    let dir = scratch("noise")?;
+    let spec = dir.join("spec.toml");
+    let text = "name = 'small'\nmodel = 'sensing'\nd = 8\nrank = 1\nm = [40, 50, 60]\n\
+                noise = [1e-5, 1e-3, 0.1]\ntrials = 2\n";
+    fs::write(&spec, text)?;
+    let mut seen = Vec::new();
+    for jobs in [1, 2] {
+        let out = dir.join(format!("jobs{jobs}"));
+        let finished = reproduce(&options(&out, &spec, jobs), &trial::run, &Progress::silent())?;
+        let records = finished.sections[0].records();
+        assert_eq!((finished.tally.computed, records.len()), (18, 72));
+        assert!(records.iter().all(|r| r.certified && r.delta.is_some()));
+        // Three panels of levels in one figure, three of numbers in the other.
+        assert_eq!(finished.sections[0].figures.len(), 2);
+        seen.push(results(&out)?);
+    }
+    assert_eq!(seen[0], seen[1]);
+    let out = dir.join("jobs2");
+    let journal = out.join("journal/small.csv");
+    let bytes = fs::read(&journal)?;
+    fs::write(&journal, &bytes[..bytes.len() - 30])?;
+    let finished = reproduce(&options(&out, &spec, 2), &trial::run, &Progress::silent())?;
+    assert_eq!(finished.tally.computed, 1);
+    assert_eq!(results(&out)?, seen[0]);
+    Ok(())
+}
+
 /// Figure 4 is computed from the solves of Figure 3.
 #[test]
 fn a_view_has_no_solves_of_its_own() -> Outcome {

@@ -5,12 +5,14 @@
 
 mod corruption;
 mod kappa;
+mod noise;
 mod panel;
 mod phase;
 mod regularity;
 mod uneven;
 
 use crate::Error;
+use crate::noise::{over_measurements, over_noise};
 use crate::record::Record;
 use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
@@ -36,7 +38,8 @@ pub struct Figure {
 
 /// The figures of a sweep: a map of success frequencies for each axis and rank (for robust PCA, each
 /// size), and curves over the exponent for each line of power-law sampling; for the experiments of Figure 4 maps of the
-/// regularity of flat factors, and curves of `kappa`.
+/// regularity of flat factors, and curves of `kappa`; under noise, errors over its levels and over the
+/// number of measurements.
 ///
 /// # Errors
 /// When the drawing library fails.
@@ -54,7 +57,7 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
         return regular(experiment, &table, &families);
     }
     let several = families.len() > 1;
-    let mut figures = Vec::new();
+    let mut figures = noisy(experiment, records)?;
     for family in &families {
         let Some(&line) = family.first() else {
             continue;
@@ -73,6 +76,19 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
         };
         let name = if several { format!("{experiment}{suffix}") } else { experiment.to_owned() };
         figures.push(finished(name, picture)?);
+    }
+    Ok(figures)
+}
+
+/// The figures of records with noise: errors over its levels, and over the number of measurements.
+fn noisy(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Error> {
+    let (levels, counts) = (over_noise(records), over_measurements(records));
+    let mut figures = Vec::new();
+    if !levels.is_empty() {
+        figures.push(finished(experiment.to_owned(), noise::levels(&levels))?);
+    }
+    if !counts.is_empty() {
+        figures.push(finished(format!("{experiment}-m"), noise::counts(&counts))?);
     }
     Ok(figures)
 }
@@ -108,11 +124,18 @@ fn finished(name: String, picture: Result<(String, String), String>) -> Result<F
     Ok(Figure { svg: described(&svg, &alt), name, alt })
 }
 
+/// Of two objectives side by side, whether it is the one that gives flat minima.
+fn is_flat(objective: Objective) -> bool {
+    matches!(objective, Objective::Flat | Objective::FlatPenalised | Objective::Constrained)
+}
+
 /// Names as on the figures.
 fn name(objective: Objective) -> &'static str {
     match objective {
         Objective::Flat => "FLAT",
         Objective::Nuclear => "NUC",
+        Objective::FlatPenalised => "FLAT, penalised",
+        Objective::NuclearPenalised => "NUC, penalised",
         Objective::Constrained => "constrained",
         Objective::Penalised => "penalised",
     }

@@ -3,6 +3,8 @@
 //! The page is a function of the records. What it says about time it reads from `timings.js`, which
 //! lies beside it and changes from run to run.
 
+mod noise;
+
 use crate::claims::{Claim, Verdict, guide, level, signed, size};
 use crate::figure::{Figure, escape};
 use crate::record::{Record, SUCCESS};
@@ -96,7 +98,8 @@ overparameterised loss has the least scaled trace. <b>NUC</b> minimises the nucl
 some of them grossly wrong: <i>Y</i> = <i>M</i> + <i>S</i>. The flat solutions are those of least \
 ‖<i>X</i>‖<sub>∗</sub> with ∑|<i>Y</i> − <i>X</i>| ≤ τ (<b>constrained</b>, τ being ∑|<i>S</i>|); the \
 <b>penalised</b> form adds λ∑|<i>Y</i> − <i>X</i>| instead. There the error is relative to \
-‖<i>M</i>‖.</p>\n\
+‖<i>M</i>‖. Under <b>noise</b>, <i>b</i> = <i>A</i>(<i>M</i>) + <i>w</i> with ‖<i>w</i>‖ known: FLAT and NUC \
+minimise their norms over ‖<i>A</i>(<i>X</i>) − <i>b</i>‖ ≤ ‖<i>w</i>‖.</p>\n\
 <p class=\"soft\">Source of the claims: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, \
 <i>Flat minima generalize for low-rank matrix recovery</i>, Information and Inference 13(2), 2024. \
 The verdicts are computed from the records; “not decided” means that this grid or number of draws \
@@ -179,6 +182,7 @@ fn write_section(page: &mut String, section: &Section) {
             write_transitions(page, &table);
             write_uneven(page, &table);
             write_corruptions(page, &table);
+            noise::write(page, &records);
             write_uncertified(page, &records);
             format!("<p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n")
         }
@@ -194,6 +198,18 @@ fn write_section(page: &mut String, section: &Section) {
 }
 
 fn caption(section: &Section, figure: &Figure) -> &'static str {
+    if section.sweep.cells.iter().any(|cell| cell.noise.0 > 0) {
+        return if figure.name.ends_with("-m") {
+            "Error over the noise of a measurement, ‖<i>X</i> − <i>M</i>‖√<i>m</i> / ‖<i>w</i>‖: draws, and \
+             their geometric means. Line: what theory expects of NUC with Gaussian measurements, for \
+             large matrices and small noise. Dotted: least squares for whoever knows the tangent space at \
+             <i>M</i>, √(<i>n</i> / (<i>m</i> − <i>n</i>)) with <i>n</i> degrees of freedom."
+        } else {
+            "Solved under the bound ‖<i>A</i>(<i>X</i>) − <i>b</i>‖ ≤ ‖<i>w</i>‖; the penalised form with the \
+             λ that this implies has the same answers. Noise: the deviation of <i>w</i> relative to the \
+             root mean square of the exact targets."
+        };
+    }
     if section.source.is_some() {
         return if figure.name == section.sweep.id {
             "Colour: median over the draws of a cell in which <i>D</i>₁ and <i>D</i>₂ are \
