@@ -81,10 +81,11 @@ impl Audit {
         let (weighted, whitened) = match answer.objective_kind {
             Objective::Nuclear => (x, back),
             // D P is an isometry, so P^+ X P^{+T} has the singular values of D X D.
-            Objective::Flat => {
+            weighted => {
+                let s = if let Objective::Smoothed(s) = weighted { s } else { 0.0 };
                 let (g1, g2) = gram_sums(map);
-                let p1 = Whitening::new(&Gram::Dense(g1), true)?;
-                let p2 = Whitening::new(&Gram::Dense(g2), true)?;
+                let p1 = Whitening::new(&Gram::Dense(g1).smoothed(s), true)?;
+                let p2 = Whitening::new(&Gram::Dense(g2).smoothed(s), true)?;
                 let x = p2.inverse_times(p1.inverse_times(x.as_ref()).transpose());
                 (x, p2.transpose_times(p1.transpose_times(back.as_ref()).transpose()))
             }

@@ -61,6 +61,11 @@ impl<M: LinearMap> Measured<M> {
         self.program(Objective::Nuclear)
     }
 
+    /// The program between the two: flat at `s = 0`, nuclear at `s = 1`; see [`Objective::Smoothed`].
+    pub fn smoothed(&self, s: f64) -> Program<'_> {
+        self.program(Objective::Smoothed(s))
+    }
+
     /// The overparameterised loss `(1/m) |A(L R^T) - b|^2`.
     ///
     /// # Errors

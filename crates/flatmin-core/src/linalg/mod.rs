@@ -14,6 +14,8 @@ pub use faer::Par;
 
 pub mod kernel;
 pub mod parallel;
+pub mod sampled;
+pub mod thin;
 
 /// `lhs rhs` as a new matrix.
 pub fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {

@@ -1,6 +1,6 @@
 //! Sampled entries: `A(X)_t = X_{i_t j_t}`, sparse end to end.
 
-use super::{Dims, Gram, LinearMap, Whitening, check_dims};
+use super::{Dims, Gram, LinearMap, Pattern, Whitening, check_dims};
 use crate::Error;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
 use crate::linalg::{row_major, scale_columns};
@@ -55,14 +55,9 @@ impl Entries {
                 return Err(Error::OutOfRange { row, col, position, rows, cols });
             }
         }
-        let mut order: Vec<usize> = (0..m).collect();
-        order.sort_by_key(|&t| (row_indices[t], col_indices[t], t));
-        for pair in order.windows(2) {
-            let (first, second) = (pair[0], pair[1]);
+        if let Some((first, second)) = repeated(row_indices, col_indices) {
             let (row, col) = (row_indices[first], col_indices[first]);
-            if (row, col) == (row_indices[second], col_indices[second]) {
-                return Err(Error::Duplicate { row, col, first, second });
-            }
+            return Err(Error::Duplicate { row, col, first, second });
         }
         Ok(Entries {
             dims,
@@ -76,6 +71,20 @@ impl Entries {
     pub fn positions(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         self.rows.iter().copied().zip(self.cols.iter().copied())
     }
+}
+
+/// The first position, in row-major order, that is given twice, by its first two places.
+fn repeated(rows: &[usize], cols: &[usize]) -> Option<(usize, usize)> {
+    let position = |t: usize| (rows[t], cols[t]);
+    // Most lists come in order, which is cheap to see.
+    if (1..rows.len()).all(|t| position(t - 1) < position(t)) {
+        return None;
+    }
+    let mut order: Vec<(usize, usize, usize)> =
+        (0..rows.len()).map(|t| (rows[t], cols[t], t)).collect();
+    order.sort_unstable();
+    let twice = order.windows(2).find(|pair| (pair[0].0, pair[0].1) == (pair[1].0, pair[1].1))?;
+    Some((twice[0].2, twice[1].2))
 }
 
 /// `out[target_t] += w_t y_t factor[source_t]`, row by row.
@@ -255,6 +264,11 @@ impl LinearMap for Entries {
 
     fn norms(&self) -> Vec<f64> {
         self.weights.iter().map(|w| w.abs()).collect()
+    }
+
+    fn pattern(&self) -> Option<Pattern> {
+        let plain = self.weights.iter().all(|&w| w == 1.0);
+        plain.then(|| Pattern::new(self.dims.rows, self.dims.cols, &self.rows, &self.cols))?
     }
 
     /// Sampled entries of `Z`, weighted; rows and columns without entries take no space.

@@ -7,6 +7,7 @@
 pub mod check;
 mod dense;
 mod entries;
+mod pattern;
 mod rank_one;
 mod selection;
 mod whitened;
@@ -18,6 +19,7 @@ use faer::{Mat, MatMut, MatRef};
 
 pub use dense::DenseMap;
 pub use entries::Entries;
+pub use pattern::Pattern;
 pub use rank_one::RankOne;
 pub(crate) use selection::Selection;
 pub(crate) use whitened::Whitened;
@@ -73,6 +75,38 @@ impl Gram {
             }
             Gram::Diagonal(g) => Gram::Diagonal(g.into_iter().map(|v| v * factor).collect()),
         }
+    }
+
+    /// The trace.
+    pub fn trace(&self) -> f64 {
+        match self {
+            Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).sum(),
+            Gram::Diagonal(g) => g.iter().sum(),
+        }
+    }
+
+    /// `(1 - s) G + s (tr G / d) I`, zero rows left as they are.
+    ///
+    /// ```
+    /// use flatmin_core::Gram;
+    /// let Gram::Diagonal(g) = Gram::Diagonal(vec![3.0, 0.0, 0.0, 1.0]).smoothed(0.5) else { panic!() };
+    /// assert_eq!(g, [2.0, 0.0, 0.0, 1.0]);
+    /// ```
+    #[must_use]
+    pub fn smoothed(&self, s: f64) -> Gram {
+        let level = s * self.trace() / self.order().max(1) as f64;
+        let mut smoothed = self.clone().scaled(1.0 - s);
+        match (&mut smoothed, self) {
+            (Gram::Dense(to), Gram::Dense(of)) => {
+                let seen = (0..of.nrows()).filter(|&i| of[(i, i)] > 0.0);
+                seen.for_each(|i| to[(i, i)] += level);
+            }
+            (Gram::Diagonal(to), Gram::Diagonal(of)) => {
+                to.iter_mut().zip(of).filter(|(_, of)| **of > 0.0).for_each(|(to, _)| *to += level);
+            }
+            _ => {}
+        }
+        smoothed
     }
 
     /// The full matrix.
@@ -188,6 +222,19 @@ pub trait LinearMap: Send + Sync {
     /// The map in the variables `X = P1 Z P2^T`, `Z -> A(P1 Z P2^T)`, when its structure carries
     /// over; `None` leaves it to a wrapper that transforms every argument.
     fn in_variables(&self, _left: &Whitening, _right: &Whitening) -> Option<Box<dyn LinearMap>> {
+        None
+    }
+
+    /// The positions of a map that reads entries, `A(X)_t = X_{i_t j_t}`, and nothing else: then
+    /// large problems are solved without forming a matrix. `None` for all others.
+    ///
+    /// ```
+    /// use flatmin_core::{Entries, LinearMap};
+    /// let map = Entries::new(2, 2, &[1, 0], &[0, 1])?;
+    /// assert_eq!(map.pattern().unwrap().by_row().indices(), [1, 0]);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    fn pattern(&self) -> Option<Pattern> {
         None
     }
 

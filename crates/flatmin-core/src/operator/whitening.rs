@@ -100,13 +100,9 @@ impl Whitening {
             return Ok(whitening);
         }
         // The Gram's factor tells the unit that `gram` is in.
-        let trace = |g: &Gram| match g {
-            Gram::Diagonal(g) => g.iter().sum::<f64>(),
-            Gram::Dense(g) => (0..g.nrows()).map(|i| g[(i, i)]).sum(),
-        };
         let stack = stacked(map, side);
         let squares: f64 = stack.col_iter().map(|c| c.squared_norm_l2()).sum();
-        let unit = (trace(gram) / squares).sqrt();
+        let unit = (gram.trace() / squares).sqrt();
         Whitening::of_stack(stack * faer::Scale(unit), weighted)
     }
 
@@ -297,6 +293,14 @@ impl Whitening {
             Factor::Diagonal { kept, weights, .. } => Some((kept, weights)),
             Factor::Dense { .. } => None,
         }
+    }
+
+    /// The weights of all rows, zero for dropped ones, when `P` is diagonal up to these.
+    pub(crate) fn full_diagonal(&self) -> Option<Vec<f64>> {
+        let (kept, weights) = self.diagonal()?;
+        let mut out = vec![0.0; self.order()];
+        kept.iter().zip(weights).for_each(|(&i, w)| out[i] = *w);
+        Some(out)
     }
 
     /// Diagonal of `P diag(w) P^T`, when that matrix is diagonal.

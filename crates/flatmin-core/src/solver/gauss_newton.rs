@@ -128,7 +128,7 @@ pub(super) fn search(
             let back = problem.map.adjoint_matrix(problem.b);
             let width = rank.unwrap_or(0).max(4) + 8;
             let spectrum = problem.domain.leading(back.as_ref(), width, problem.par)?;
-            let guess = rank.unwrap_or_else(|| spectral_rank(&spectrum.s, identifiable));
+            let guess = rank.unwrap_or_else(|| spectral_rank(&spectrum.s, identifiable).0);
             let mut point = spectrum.leading(guess.clamp(1, short));
             point.s.fill(0.0);
             point
@@ -157,14 +157,14 @@ pub(super) fn search(
 }
 
 /// Rank at the last clear gap of a spectrum, or else at its widest: too large a guess is trimmed
-/// later, too small a one costs another start.
-fn spectral_rank(s: &[f64], admissible: impl Fn(usize) -> bool) -> usize {
+/// later, too small a one costs another start. Whether there was a clear gap is said beside it.
+pub(super) fn spectral_rank(s: &[f64], admissible: impl Fn(usize) -> bool) -> (usize, bool) {
     let ratio = |r: usize| s[r - 1] / s[r].max(f64::MIN_POSITIVE);
     let ranks = || (1..=s.len() / 2).filter(|&r| admissible(r));
-    ranks()
-        .rfind(|&r| ratio(r) > CLEAR_GAP)
-        .or_else(|| ranks().max_by(|&a, &b| ratio(a).total_cmp(&ratio(b))))
-        .unwrap_or(1)
+    if let Some(rank) = ranks().rfind(|&r| ratio(r) > CLEAR_GAP) {
+        return (rank, true);
+    }
+    (ranks().max_by(|&a, &b| ratio(a).total_cmp(&ratio(b))).unwrap_or(1), false)
 }
 
 /// Certifies an interpolating point, after dropping the rank that it does not use.

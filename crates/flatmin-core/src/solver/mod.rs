@@ -10,6 +10,7 @@
 
 mod domain;
 mod equality;
+mod exact;
 mod fit;
 mod gauss_newton;
 mod interior_point;
@@ -23,8 +24,10 @@ mod polish;
 mod program;
 mod recovery;
 mod repair;
+mod sampled;
 mod slack;
 mod splitting;
+mod variables;
 
 pub use domain::Domain;
 pub use monitor::{Monitor, Observer, Stop};
@@ -34,15 +37,16 @@ pub use recovery::{Progress, Recovery, Status, Warning};
 
 use crate::Mat;
 use crate::error::Error;
-use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs, norm};
-use crate::operator::{Dims, LinearMap, Selection, Side, Whitened, Whitening};
-use equality::{Bound, Candidate, Equality, FEASIBLE, Incumbent, relative_gap};
+use crate::operator::{Dims, LinearMap, Selection, Whitened, Whitening};
+use equality::{Bound, Equality, FEASIBLE, Incumbent, relative_gap};
+use exact::Outcome;
 use fit::{BACKWARD, CLOSE, Fit, in_range};
-use linear::LARGEST_SYSTEM;
 use point::Point;
 use program::Form;
+use sampled::Posed;
 use slack::Slack;
+use variables::Variables;
 
 /// Largest noise bound, as a part of `|b|`, at which the equality form is tried first: its answer is
 /// feasible, and its dual vector proves it but for `delta |y|`.
@@ -75,29 +79,10 @@ fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
 /// Solves a program in its form, or with equality constraints.
 fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let map = program.map;
-    let rescaling = Rescaling::new(map)?;
+    let variables = Variables::of(program)?;
+    let Variables { rescaling, left, right } = &variables;
     let flat = program.objective == Objective::Flat;
     let domain = program.domain;
-    let left = Whitening::of_side(map, &rescaling.d1_squared, Side::Left, flat)?;
-    let other;
-    let right = if domain.is_symmetric() {
-        &left
-    } else {
-        other = Whitening::of_side(map, &rescaling.d2_squared, Side::Right, flat)?;
-        &other
-    };
-
-    // The map in whitened variables, its measurements brought to one size where they are not.
-    let inner;
-    let whitened = Whitened { map, left: &left, right };
-    let operator: &dyn LinearMap = if left.is_identity() && right.is_identity() {
-        map
-    } else if let Some(map) = map.in_variables(&left, right) {
-        inner = map;
-        inner.as_ref()
-    } else {
-        &whitened
-    };
     let (penalty, noise) = match program.form {
         Form::Exact => (None, None),
         Form::Penalised(lambda) => (Some(lambda), None),
@@ -105,80 +90,36 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     };
     let delta = noise.unwrap_or(0.0);
     let penalised = penalty.is_some();
-    // Slack weighs the misfits as they are.
-    let norms = map.norms();
-    let weights = if exact { equilibration(&norms, operator, &left, right) } else { None };
-    let equilibrated;
-    let operator = match &weights {
-        None => operator,
-        Some(weights) => {
-            equilibrated = Selection::weighted(operator, weights.clone());
-            &equilibrated
-        }
-    };
-    let weigh = |y: &mut [f64]| {
-        let weights = weights.iter().flatten();
-        y.iter_mut().zip(weights).for_each(|(y, w)| *y *= w);
-    };
-    let mut b = program.targets.to_vec();
-    weigh(&mut b);
-    let scale = max_abs(&b);
-    b.iter_mut().for_each(|b| *b /= scale);
-    let problem = Equality {
-        map: operator,
-        domain,
-        b: &b,
-        norm_b: norm(&b),
-        slack: match program.form {
-            _ if exact => Slack::Exact,
-            Form::Penalised(lambda) => Slack::Ridge(lambda / scale),
-            _ => Slack::Ball(delta / scale),
-        },
-        tolerance: program.tolerance,
-        par: if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) },
-    };
-    let start = match &program.warm_start {
-        Some((l, r)) if l.ncols() > 0 => {
-            let (l, r) = (left.inverse_times(l.as_ref()), right.inverse_times(r.as_ref()));
-            let mut point = domain.point_of(l.as_ref(), r.as_ref())?;
-            point.s.iter_mut().for_each(|s| *s /= scale);
-            Some(point.trimmed(1e-12)).filter(|point| point.rank() > 0)
-        }
-        _ => None,
-    };
+    let mut observer = program.observer.take();
     let mut monitor = Monitor {
-        observer: match &mut program.observer {
+        observer: match &mut observer {
             Some(observer) => Some(observer.as_mut()),
             None => None,
         },
         limit: program.max_iterations,
         iterations: 0,
         stop: None,
-        scale,
+        scale: max_abs(program.targets),
     };
-    let mut incumbent = Incumbent::default();
-    if flat && domain == Domain::Semidefinite && exact && scale > 0.0 {
-        incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
-    }
-    let outcome = if scale > 0.0 && !exact {
-        penalised::travel(&problem, start, &mut incumbent, &mut monitor)?
-    } else if scale > 0.0 {
-        travel(&problem, start, program.rank, &mut incumbent, &mut monitor)?
-    } else {
-        Outcome::default()
+    let seen = variables.dims(map);
+    let found = match sparse(program, &variables, exact, &mut monitor)? {
+        Some(found) if found.is_final(program.tolerance, seen, &monitor) => found,
+        other => dense(program, &variables, exact, other, &mut monitor)?,
     };
+    let Found { incumbent, outcome, weights, scale } = found;
 
     // Back to the caller's variables, where every claim is made.
     let point = match &incumbent.best {
         Some(best) => best.point.clone(),
-        None => Point::zero(operator.dims()),
+        None => Point::zero(seen),
     };
-    let mut dual = incumbent.bound.as_ref().map_or(vec![0.0; b.len()], |bound| bound.y.clone());
-    weigh(&mut dual);
+    let none = || vec![0.0; program.targets.len()];
+    let mut dual = incumbent.bound.as_ref().map_or_else(none, |bound| bound.y.clone());
+    weigh(&mut dual, weights.as_deref());
     let (l, r) = point.balanced();
     let root = scale.sqrt();
     let grow = |p: &Whitening, f: &Mat<f64>| p.times(f.as_ref()) * faer::Scale(root);
-    let (l, r) = (grow(&left, &l), grow(right, &r));
+    let (l, r) = (grow(left, &l), grow(right, &r));
     // lambda |Z|_* + |B(Z) - b|^2 / 2 is lambda times the objective at the ridge.
     let cost = incumbent.best.as_ref().map_or(0.0, |best| best.value);
     let unit = scale * penalty.unwrap_or(1.0);
@@ -200,6 +141,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
             rescaling.scaled_trace(l.as_ref(), r.as_ref())?
         };
     in_range("the answer", scale > 0.0, &[objective, scaled_trace, l.norm_max(), r.norm_max()])?;
+    let norms = map.norms();
     let fit = Fit::of(map, &norms, program.targets, delta, &dual, l.as_ref(), r.as_ref());
     // What the Gram does not carry nobody can certify.
     let blur = left.error() + right.error();
@@ -210,7 +152,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     let fits = scale == 0.0 || incumbent.upper().is_finite();
     let gap = if fits { relative_gap(objective, lower_bound) } else { 1.0 };
     let shown = if exact || delta > 0.0 { gap } else { 0.0 };
-    let proved = incumbent.gap().max(shown) <= problem.tolerance;
+    let proved = incumbent.gap().max(shown) <= program.tolerance;
     let status = match monitor.stop {
         _ if scale == 0.0 || (proved && sound) => Status::Certified,
         _ if outcome.misfit.is_some() && blur <= FEASIBLE => Status::Inconsistent,
@@ -253,6 +195,8 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     if let Some(misfit) = outcome.misfit {
         warnings.push(Warning::Residual(misfit));
     }
+    let iterations = monitor.iterations;
+    program.observer = observer;
     Ok(Recovery {
         objective_kind: program.objective,
         domain,
@@ -267,7 +211,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
         // Along what no measurement sees nothing changes D1 X D2.
         unique: incumbent.unique && status.is_certified() && !(flat && unseen),
         scaled_trace,
-        iterations: monitor.iterations,
+        iterations,
         unidentified_rows,
         unidentified_cols,
         warnings,
@@ -281,6 +225,133 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
 fn implied_penalty(delta: f64, dual: &[f64]) -> Option<f64> {
     let size = norm(dual);
     (size > 0.0).then(|| delta / size)
+}
+
+/// What the roads found, in whitened variables and normalised targets.
+struct Found {
+    incumbent: Incumbent,
+    outcome: Outcome,
+    /// Factors that brought the measurements to one size.
+    weights: Option<Vec<f64>>,
+    /// Largest target after that, by which all were divided.
+    scale: f64,
+}
+
+/// Matrices of more entries than this are not formed where the measurements do not ask for it.
+const LARGEST_FORMED: usize = 1 << 20;
+
+impl Found {
+    /// Whether the roads that form matrices have nothing to add, or cannot.
+    fn is_final(&self, tolerance: f64, seen: Dims, monitor: &Monitor<'_>) -> bool {
+        let proved = self.incumbent.gap() <= tolerance;
+        proved || monitor.stop.is_some() || seen.rows.saturating_mul(seen.cols) > LARGEST_FORMED
+    }
+}
+
+/// `y_t <- w_t y_t`.
+fn weigh(y: &mut [f64], weights: Option<&[f64]>) {
+    y.iter_mut().zip(weights.into_iter().flatten()).for_each(|(y, w)| *y *= w);
+}
+
+fn threads(program: &Program<'_>) -> Par {
+    if program.threads == 1 { Par::Seq } else { Par::rayon(program.threads) }
+}
+
+/// The road for many sampled entries, on which no matrix is formed; `None` where it does not lead.
+fn sparse(
+    program: &Program<'_>,
+    variables: &Variables,
+    exact: bool,
+    monitor: &mut Monitor<'_>,
+) -> Result<Option<Found>, Error> {
+    let Dims { rows, cols, .. } = variables.dims(program.map);
+    let equality = exact && program.domain == Domain::General;
+    let scale = max_abs(program.targets);
+    if !equality || rows.saturating_mul(cols) < sampled::LARGE || scale == 0.0 {
+        return Ok(None);
+    }
+    let Some(pattern) = program.map.pattern() else { return Ok(None) };
+    let tolerance = program.tolerance;
+    let unit = 1.0 / scale;
+    let posed =
+        Posed::new(&pattern, (program.targets, unit), variables, tolerance, threads(program));
+    let Some(posed) = posed else { return Ok(None) };
+    let mut incumbent = Incumbent::default();
+    let start = variables.warm_start(program, scale)?;
+    sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?;
+    Ok(Some(Found { incumbent, outcome: Outcome::default(), weights: None, scale }))
+}
+
+/// All other roads, from what is known already.
+fn dense(
+    program: &Program<'_>,
+    variables: &Variables,
+    exact: bool,
+    known: Option<Found>,
+    monitor: &mut Monitor<'_>,
+) -> Result<Found, Error> {
+    let (map, domain) = (program.map, program.domain);
+    let Variables { left, right, .. } = variables;
+    // The map in whitened variables, its measurements brought to one size where they are not.
+    let inner;
+    let whitened = Whitened { map, left, right };
+    let operator: &dyn LinearMap = if left.is_identity() && right.is_identity() {
+        map
+    } else if let Some(map) = map.in_variables(left, right) {
+        inner = map;
+        inner.as_ref()
+    } else {
+        &whitened
+    };
+    // Slack weighs the misfits as they are.
+    let norms = map.norms();
+    let weights = if exact { equilibration(&norms, operator, left, right) } else { None };
+    let equilibrated;
+    let operator = match &weights {
+        None => operator,
+        Some(weights) => {
+            equilibrated = Selection::weighted(operator, weights.clone());
+            &equilibrated
+        }
+    };
+    let mut b = program.targets.to_vec();
+    weigh(&mut b, weights.as_deref());
+    let scale = max_abs(&b);
+    b.iter_mut().for_each(|b| *b /= scale);
+    let problem = Equality {
+        map: operator,
+        domain,
+        b: &b,
+        norm_b: norm(&b),
+        slack: match program.form {
+            Form::Penalised(lambda) if !exact => Slack::Ridge(lambda / scale),
+            Form::Bounded(delta) if !exact => Slack::Ball(delta / scale),
+            _ => Slack::Exact,
+        },
+        tolerance: program.tolerance,
+        par: threads(program),
+    };
+    monitor.scale = scale;
+    // In the same units what is known serves as it is.
+    let known = known.filter(|_| weights.is_none()).map(|found| found.incumbent);
+    let fitting = known.as_ref().and_then(|known| known.best.as_ref());
+    let start = match fitting.filter(|best| best.is_feasible()) {
+        Some(best) => Some(best.point.clone()),
+        None => variables.warm_start(program, scale)?,
+    };
+    let mut incumbent = known.unwrap_or_default();
+    let flat = program.objective == Objective::Flat;
+    if flat && domain == Domain::Semidefinite && exact && scale > 0.0 {
+        incumbent.bound = equally_flat(&problem, map.dims(), &norms, weights.as_deref());
+    }
+    let outcome = if scale > 0.0 && !exact {
+        penalised::travel(&problem, start, &mut incumbent, monitor)?
+    } else if scale > 0.0 {
+        exact::travel(&problem, start, program.rank, &mut incumbent, monitor)?
+    } else {
+        Outcome::default()
+    };
+    Ok(Found { incumbent, outcome, weights, scale })
 }
 
 /// Measurements whose norms differ by more than this factor are brought to one size: systems in
@@ -334,52 +405,6 @@ fn equally_flat(
     (error < 1e-10).then(|| problem.bound_of(y, 1.0 + error))
 }
 
-/// Measurements of a map with a diagonal Gram from which first-order rounds come before the interior
-/// point, and how many.
-const FIRST_ORDER_FIRST: usize = 1500;
-const FIRST_ROUNDS: usize = 500;
-
-/// First-order rounds after an interior-point method that stalled.
-const LAST_ROUNDS: usize = 1000;
-
-/// Largest `d1 + d2` for the semidefinite systems of the interior-point method.
-const LARGEST_CONE: usize = 700;
-
-/// The splitting method, with the best way at hand to apply `(B B*)^{-1}`.
-fn large(
-    problem: &Equality<'_>,
-    incumbent: &mut Incumbent,
-    monitor: &mut Monitor<'_>,
-) -> Result<(), Error> {
-    let dims = problem.map.dims();
-    let (ones1, ones2) = (vec![1.0; dims.rows], vec![1.0; dims.cols]);
-    if let Some(diagonal) = problem.map.diagonal_gram(&ones1, &ones2) {
-        let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
-        return splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor);
-    }
-    let kernel = if dims.measurements <= LARGEST_SYSTEM {
-        linear::definite(linear::measurement_gram(problem.map), problem.par)
-    } else {
-        None
-    };
-    if let Some(kernel) = kernel {
-        return splitting::splitting(
-            problem,
-            &|y| kernel.solve_vector(y),
-            usize::MAX,
-            incumbent,
-            monitor,
-        );
-    }
-    let inverse = |y: &mut [f64]| {
-        let solution = linear::conjugate_gradients(y, 1e-12, 1000, |x, out| {
-            problem.map.apply(problem.map.adjoint_matrix(x).as_ref(), out);
-        });
-        y.copy_from_slice(&solution);
-    };
-    splitting::splitting(problem, &inverse, usize::MAX, incumbent, monitor)
-}
-
 /// Number of singular values above [`RANK_FLOOR`] of the largest.
 fn numerical_rank(s: &[f64]) -> usize {
     let floor = RANK_FLOOR * s.first().copied().unwrap_or(0.0);
@@ -388,169 +413,6 @@ fn numerical_rank(s: &[f64]) -> usize {
 
 /// Singular values below this fraction of the largest do not count towards the rank.
 const RANK_FLOOR: f64 = 1e-7;
-
-/// What the measurements turned out to be.
-#[derive(Default)]
-struct Outcome {
-    /// Measurements that are combinations of the others.
-    redundant: usize,
-    /// Relative residual of the least-squares fit, when no matrix fits.
-    misfit: Option<f64>,
-}
-
-/// Takes one road after the other until the incumbent is certified.
-fn travel(
-    problem: &Equality<'_>,
-    start: Option<Point>,
-    rank: Option<usize>,
-    incumbent: &mut Incumbent,
-    monitor: &mut Monitor<'_>,
-) -> Result<Outcome, Error> {
-    let mut outcome = Outcome::default();
-    let dims = problem.map.dims();
-    if dims.rows == 0 || dims.cols == 0 {
-        // Measurements that see nothing cannot have targets.
-        outcome.misfit = Some(1.0);
-        return Ok(outcome);
-    }
-    gauss_newton::search(problem, start, rank, incumbent, monitor)?;
-    let done = |incumbent: &Incumbent, monitor: &Monitor<'_>| {
-        incumbent.gap() <= problem.tolerance || monitor.stop.is_some()
-    };
-    if done(incumbent, monitor) {
-        // A bound known in advance certifies any X >= 0 that fits; whether it is alone is another
-        // question, which a dual vector with room beyond the tangent space answers.
-        let open = problem.domain == Domain::Semidefinite && monitor.stop.is_none();
-        if open && !incumbent.unique {
-            repair::shorten(problem, incumbent, monitor)?;
-        }
-        if open && !incumbent.unique && dims.measurements <= LARGEST_SYSTEM {
-            let gram = linear::measurement_gram(problem.map);
-            if let Some(kernel) = linear::definite(gram, problem.par) {
-                let inverse = |y: &mut [f64]| kernel.solve_vector(y);
-                repair::repair(problem, &inverse, incumbent, monitor)?;
-            }
-        }
-        return Ok(outcome);
-    }
-    repair::shorten(problem, incumbent, monitor)?;
-    if done(incumbent, monitor) {
-        return Ok(outcome);
-    }
-    if let Some(misfit) = linear::determined(problem, incumbent)? {
-        outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-        return Ok(outcome);
-    }
-    if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
-        large(problem, incumbent, monitor)?;
-        return Ok(outcome);
-    }
-    if let Some(diagonal) = problem.map.diagonal_gram(&vec![1.0; dims.rows], &vec![1.0; dims.cols])
-    {
-        let inverse = |y: &mut [f64]| y.iter_mut().zip(&diagonal).for_each(|(y, d)| *y /= d);
-        repair::repair(problem, &inverse, incumbent, monitor)?;
-        if done(incumbent, monitor) {
-            return Ok(outcome);
-        }
-        // A round costs a decomposition of order d, a step of the interior point one of order m.
-        if dims.measurements > FIRST_ORDER_FIRST {
-            splitting::splitting(problem, &inverse, FIRST_ROUNDS, incumbent, monitor)?;
-            if done(incumbent, monitor) {
-                return Ok(outcome);
-            }
-        }
-    }
-    let gram = linear::measurement_gram(problem.map);
-    if let Some(kernel) = linear::definite(gram.clone(), problem.par) {
-        repair::repair(problem, &|y: &mut [f64]| kernel.solve_vector(y), incumbent, monitor)?;
-        if done(incumbent, monitor) {
-            return Ok(outcome);
-        }
-        let z0 = linear::least_norm(problem, &kernel);
-        let y0 = vec![0.0; problem.b.len()];
-        interior_point::interior_point(problem, z0, y0, Some(&kernel), incumbent, monitor)?;
-        if incumbent.unbounded {
-            return no_fit(problem, outcome, incumbent);
-        }
-        if !done(incumbent, monitor) {
-            // Degenerate to the limits of the Schur complement: first-order rounds go on from here.
-            let inverse = |y: &mut [f64]| kernel.solve_vector(y);
-            splitting::splitting(problem, &inverse, LAST_ROUNDS, incumbent, monitor)?;
-        }
-        return Ok(outcome);
-    }
-    // Dependent measurements: an independent set says all, unless the others contradict it.
-    let subset = linear::independent(problem.map, gram);
-    let b = subset.gather(problem.b);
-    let smaller = Equality { map: &subset, b: &b, norm_b: norm(&b), ..*problem };
-    if let Some(kernel) = linear::definite(linear::measurement_gram(&subset), problem.par) {
-        let z0 = linear::least_norm(&smaller, &kernel);
-        let misfit = norm(&linear::residual(problem, z0.as_ref())) / problem.norm_b;
-        if misfit <= REPEATED {
-            outcome.redundant = problem.b.len() - subset.kept.len();
-            let mut inner = Incumbent::default();
-            let y0 = vec![0.0; b.len()];
-            interior_point::interior_point(&smaller, z0, y0, Some(&kernel), &mut inner, monitor)?;
-            return adopt(problem, inner, |y| subset.spread(&y), outcome, incumbent);
-        }
-    }
-    // Their Gram squares what sets nearly equal measurements apart; an orthonormal basis does not.
-    if let Some(basis) = linear::orthonormal(problem) {
-        outcome.redundant = problem.b.len() - basis.rank();
-        let smaller = Equality {
-            map: &basis.map,
-            b: &basis.targets,
-            norm_b: norm(&basis.targets),
-            ..*problem
-        };
-        if let Some(kernel) = linear::definite(linear::measurement_gram(&basis.map), problem.par) {
-            let z0 = linear::least_norm(&smaller, &kernel);
-            let mut inner = Incumbent::default();
-            let y0 = vec![0.0; basis.rank()];
-            interior_point::interior_point(&smaller, z0, y0, Some(&kernel), &mut inner, monitor)?;
-            return adopt(problem, inner, |y| basis.spread(y), outcome, incumbent);
-        }
-    }
-    no_fit(problem, outcome, incumbent)
-}
-
-/// The least-squares fit of measurements that no matrix of the domain fits; bounds mean nothing.
-fn no_fit(
-    problem: &Equality<'_>,
-    mut outcome: Outcome,
-    incumbent: &mut Incumbent,
-) -> Result<Outcome, Error> {
-    let (point, misfit) = linear::least_squares(problem)?;
-    outcome.misfit = (misfit > FEASIBLE).then_some(misfit);
-    *incumbent =
-        Incumbent { best: Some(Candidate::fitting(point, misfit)), ..Incumbent::default() };
-    Ok(outcome)
-}
-
-/// Largest misfit of the measurements that are left out as repeating others: rounding.
-const REPEATED: f64 = 1e-13;
-
-/// Offers the answer of an equivalent problem with fewer measurements; `spread` takes its dual
-/// vectors to those of the whole.
-fn adopt(
-    problem: &Equality<'_>,
-    inner: Incumbent,
-    spread: impl Fn(Vec<f64>) -> Vec<f64>,
-    outcome: Outcome,
-    incumbent: &mut Incumbent,
-) -> Result<Outcome, Error> {
-    if inner.unbounded {
-        return no_fit(problem, outcome, incumbent);
-    }
-    if let Some(Bound { y, lower }) = inner.bound {
-        incumbent.offer_bound(Bound { y: spread(y), lower });
-    }
-    if let Some(best) = inner.best {
-        incumbent.offer(problem.candidate(best.point));
-    }
-    incumbent.unique = inner.unique;
-    Ok(outcome)
-}
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,9 @@
 
 use super::program::{Form, Program, check};
 use super::recovery::{Recovery, Status};
-use super::{Objective, Whitening};
+use super::variables::Variables;
 use crate::Error;
-use crate::flatness::Rescaling;
 use crate::linalg::{Par, max_abs};
-use crate::operator::Side;
 
 impl<'a> Program<'a> {
     /// The least `lambda` of the penalised form at which the answer is zero,
@@ -31,14 +29,9 @@ impl<'a> Program<'a> {
             return Ok(0.0);
         }
         let unit: Vec<f64> = self.targets.iter().map(|b| b / scale).collect();
-        let mut back = self.map.adjoint_matrix(&unit);
-        if self.objective == Objective::Flat {
-            let rescaling = Rescaling::new(self.map)?;
-            let left = Whitening::of_side(self.map, &rescaling.d1_squared, Side::Left, true)?;
-            let right = Whitening::of_side(self.map, &rescaling.d2_squared, Side::Right, true)?;
-            let half = left.transpose_times(back.as_ref());
-            back = right.transpose_times(half.transpose()).transpose().to_owned();
-        }
+        let Variables { left, right, .. } = Variables::of(self)?;
+        let half = left.transpose_times(self.map.adjoint_matrix(&unit).as_ref());
+        let back = right.transpose_times(half.transpose()).transpose().to_owned();
         Ok(scale * self.domain.dual_norm(back.as_ref(), Par::Seq)?)
     }
 

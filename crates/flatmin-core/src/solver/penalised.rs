@@ -6,13 +6,14 @@
 //! `rho = delta / |y|`, and any `Z` near the solution has a multiple that is feasible.
 
 use super::equality::{Bound, Equality, Incumbent};
+use super::exact::{LARGEST_CONE, Outcome, no_fit};
 use super::interior_point::interior_point;
 use super::linear::{LARGEST_SYSTEM, Rows, Unknowns, measurement_gram};
 use super::monitor::Monitor;
 use super::newton::newton;
 use super::point::Point;
 use super::slack::{Slack, too_large};
-use super::{LARGEST_CONE, Outcome, no_fit};
+
 use crate::linalg::{Cholesky, kernel::dot, norm, operator_norm, row_major};
 use crate::operator::DenseMap;
 use crate::{Error, Mat};

@@ -12,21 +12,28 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 /// Which of the interpolating matrices is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Objective {
     /// `|D1 X D2|_*`: the flat solution.
     #[default]
     Flat,
     /// `|X|_*`: the solution of least nuclear norm.
     Nuclear,
+    /// `|D1 X D2|_*` with `(1 - s) D_i^2 + s (tr D_i^2 / d_i) I` in place of `D_i^2`, `0 <= s <= 1`, on
+    /// the rows and columns that are seen: from flat at `s = 0` to `|X|_*` over `(d1 d2)^{1/2}` times
+    /// the root of the mean square of a measurement's norm at `s = 1`. For sampled entries these are the smoothed
+    /// weights of R. Foygel, R. Salakhutdinov, O. Shamir, N. Srebro, *Learning with the weighted
+    /// trace-norm under arbitrary sampling distributions*, 2011.
+    Smoothed(f64),
 }
 
 impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Objective::Flat => "flat",
-            Objective::Nuclear => "nuclear",
-        })
+        match self {
+            Objective::Flat => f.pad("flat"),
+            Objective::Nuclear => f.pad("nuclear"),
+            Objective::Smoothed(s) => f.pad(&format!("smoothed {s}")),
+        }
     }
 }
 
@@ -217,6 +224,12 @@ pub(super) fn check(program: &Program<'_>) -> Result<(), Error> {
     if !(tolerance > 0.0 && tolerance < 1.0) {
         let got = tolerance.to_string();
         return Err(Error::Parameter { name: "the tolerance", rule: "in (0, 1)", got });
+    }
+    if let Objective::Smoothed(s) = program.objective
+        && !(0.0..=1.0).contains(&s)
+    {
+        let rule = "from 0 (flat) to 1 (nuclear)";
+        return Err(Error::Parameter { name: "the smoothing", rule, got: s.to_string() });
     }
     if let Form::Bounded(delta) = program.form
         && !(delta >= 0.0 && delta.is_finite())

@@ -1,6 +1,7 @@
 //! Laws of the solver, road by road.
 
 use super::*;
+use crate::Rescaling;
 use crate::audit::Audit;
 use crate::linalg::{operator_norm, product};
 use crate::operator::{DenseMap, Entries, RankOne};
@@ -138,7 +139,7 @@ fn splitting_agrees_with_the_other_roads() {
     let mut incumbent = Incumbent::default();
     let mut monitor =
         Monitor { observer: None, limit: 3000, iterations: 0, stop: None, scale: 1.0 };
-    large(&problem, &mut incumbent, &mut monitor).unwrap();
+    exact::large(&problem, &mut incumbent, &mut monitor).unwrap();
     assert!(incumbent.gap() <= 1e-8);
     approx::assert_relative_eq!(incumbent.upper(), reference.objective, max_relative = 3e-8);
 }
@@ -279,10 +280,48 @@ fn units_of_the_measurements_do_not_matter() {
             // By hand: D1 X D2 = (1/4) (unit^2 + 1)^{1/2} (unit, 1) on the first row.
             let expected = match objective {
                 Objective::Flat => (unit * unit + 1.0) / 4.0,
-                Objective::Nuclear => 2f64.sqrt(),
+                _ => 2f64.sqrt(),
             };
             approx::assert_relative_eq!(answer.objective, expected, max_relative = 1e-8);
         }
+    }
+}
+
+/// Smoothed weights go from flat to nuclear, and are audited in between; unseen rows stay zero.
+#[test]
+fn smoothing_goes_from_flat_to_nuclear() {
+    let (dense, b, _) = sensing(6, 8, 2, 30, 5);
+    let (entries, c, _) = completion(9, 7, 2, 0.5, 11);
+    let hidden = Entries::new(4, 3, &[0, 0, 1, 3, 3], &[0, 2, 0, 0, 2]).unwrap();
+    let d = vec![1.0, 2.0, -1.0, 0.5, 2.0];
+    let cases: [(&dyn LinearMap, _); 3] = [(&dense, b), (&entries, c), (&hidden, d)];
+    for (map, b) in cases {
+        let solve = |objective| {
+            let answer = Program::new(map, &b, objective).solve().unwrap();
+            assert_eq!(answer.status, Status::Certified, "{objective}");
+            let audit = crate::audit::Audit::new(map, &b, &answer).unwrap();
+            assert!(audit.dual_norm <= 1.0 + 1e-11, "{objective}: {}", audit.dual_norm);
+            approx::assert_relative_eq!(audit.objective, answer.objective, max_relative = 1e-9);
+            approx::assert_relative_eq!(audit.lower_bound, answer.lower_bound, max_relative = 1e-9);
+            answer
+        };
+        let (flat, nuclear) = (solve(Objective::Flat), solve(Objective::Nuclear));
+        let most = solve(Objective::Smoothed(1.0));
+        let least = solve(Objective::Smoothed(0.0));
+        assert_eq!(least.objective, flat.objective);
+        let rescaling = Rescaling::new(map).unwrap();
+        let dims = map.dims();
+        // D1 = (tr D1^2 / d1)^{1/2} I.
+        let unit = (rescaling.d1_squared.trace() / dims.rows as f64)
+            * (rescaling.d2_squared.trace() / dims.cols as f64);
+        let unit = unit.sqrt();
+        approx::assert_relative_eq!(most.objective, unit * nuclear.objective, max_relative = 2e-8);
+        solve(Objective::Smoothed(1e-3));
+        solve(Objective::Smoothed(0.5));
+    }
+    let (map, b, _) = sensing(2, 2, 1, 3, 5);
+    for s in [-0.1, 1.5, f64::NAN] {
+        assert!(Program::new(&map, &b, Objective::Smoothed(s)).solve().is_err());
     }
 }
 

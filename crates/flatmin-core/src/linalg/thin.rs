@@ -1,0 +1,176 @@
+//! Tall matrices of few columns, row by row: what products with sampled entries gather from.
+
+use super::kernel::{dot, vectorised};
+use faer::{Mat, MatRef};
+
+/// Columns of a block: one vector register of the widest machines.
+pub const LANES: usize = 8;
+
+/// An `n x k` matrix, row-major, each row padded with zeros to whole blocks of [`LANES`].
+///
+/// ```
+/// use flatmin_core::{Mat, linalg::thin::Thin};
+/// let a = Mat::from_fn(3, 2, |i, j| (i + 10 * j) as f64);
+/// let thin = Thin::from_mat(a.as_ref());
+/// assert_eq!((thin.rows(), thin.width(), &thin.row(1)[..2]), (3, 2, &[1.0, 11.0][..]));
+/// assert_eq!(thin.to_mat(), a);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thin {
+    rows: usize,
+    width: usize,
+    data: Vec<[f64; LANES]>,
+}
+
+impl Thin {
+    /// Zeros.
+    pub fn zeros(rows: usize, width: usize) -> Thin {
+        Thin { rows, width, data: vec![[0.0; LANES]; rows * width.div_ceil(LANES)] }
+    }
+
+    /// The entries `f(i, j)`.
+    pub fn from_fn(rows: usize, width: usize, f: impl Fn(usize, usize) -> f64) -> Thin {
+        let mut out = Thin::zeros(rows, width);
+        for i in 0..rows {
+            out.row_mut(i)[..width].iter_mut().enumerate().for_each(|(j, v)| *v = f(i, j));
+        }
+        out
+    }
+
+    /// A copy of a matrix.
+    pub fn from_mat(a: MatRef<'_, f64>) -> Thin {
+        Thin::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)])
+    }
+
+    /// The same as a column-major matrix.
+    pub fn to_mat(&self) -> Mat<f64> {
+        Mat::from_fn(self.rows, self.width, |i, j| self.row(i)[j])
+    }
+
+    /// `n`.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// `k`.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Blocks a row.
+    pub fn blocks(&self) -> usize {
+        self.width.div_ceil(LANES)
+    }
+
+    /// A row with its padding.
+    pub fn row(&self, i: usize) -> &[f64] {
+        let q = self.blocks();
+        self.data[i * q..(i + 1) * q].as_flattened()
+    }
+
+    /// A row with its padding, which must stay zero.
+    pub fn row_mut(&mut self, i: usize) -> &mut [f64] {
+        let q = self.blocks();
+        self.data[i * q..(i + 1) * q].as_flattened_mut()
+    }
+
+    /// All blocks, row by row.
+    pub(crate) fn data(&self) -> &[[f64; LANES]] {
+        &self.data
+    }
+
+    /// The same, to be written; padding must stay zero.
+    pub(crate) fn data_mut(&mut self) -> &mut [[f64; LANES]] {
+        &mut self.data
+    }
+
+    /// `<A, B>`.
+    pub fn dot(&self, other: &Thin) -> f64 {
+        dot(self.data.as_flattened(), other.data.as_flattened())
+    }
+
+    /// Sums of squares of the columns.
+    pub fn squared_norms(&self) -> Vec<f64> {
+        let q = self.blocks();
+        let mut sums = vec![0.0; q * LANES];
+        for row in self.data.chunks_exact(q.max(1)) {
+            sums.iter_mut().zip(row.as_flattened()).for_each(|(s, v)| *s += v * v);
+        }
+        sums.truncate(self.width);
+        sums
+    }
+
+    /// `A <- a A + b B`.
+    pub fn combine(&mut self, a: f64, b: f64, other: &Thin) {
+        let (x, y) = (self.data.as_flattened_mut(), other.data.as_flattened());
+        vectorised(
+            #[inline(always)]
+            || x.iter_mut().zip(y).for_each(|(x, y)| *x = a * *x + b * y),
+        );
+    }
+
+    /// `diag(w) A`.
+    pub fn scale_rows(&mut self, w: &[f64]) {
+        let q = self.blocks();
+        for (row, w) in self.data.chunks_exact_mut(q.max(1)).zip(w) {
+            row.as_flattened_mut().iter_mut().for_each(|v| *v *= w);
+        }
+    }
+
+    /// `A^T B`, of order `k x l`.
+    pub fn transpose_times(&self, other: &Thin) -> Mat<f64> {
+        let (k, l) = (self.width, other.width);
+        let mut sums = vec![0.0; k * l];
+        for i in 0..self.rows {
+            let b = &other.row(i)[..l];
+            for (sum, a) in sums.chunks_exact_mut(l.max(1)).zip(self.row(i)) {
+                sum.iter_mut().zip(b).for_each(|(s, b)| *s += a * b);
+            }
+        }
+        Mat::from_fn(k, l, |i, j| sums[i * l + j])
+    }
+
+    /// `A + t B C` for a small matrix `C`.
+    pub fn add_product(&mut self, t: f64, b: &Thin, c: MatRef<'_, f64>) {
+        let width = self.width;
+        let c = Thin::from_fn(c.nrows(), c.ncols(), |i, j| t * c[(i, j)]);
+        for i in 0..self.rows {
+            for (j, b) in b.row(i)[..c.rows].iter().enumerate() {
+                let row = &mut self.row_mut(i)[..width];
+                row.iter_mut().zip(c.row(j)).for_each(|(a, c)| *a += b * c);
+            }
+        }
+    }
+
+    /// `[A, B]`.
+    pub fn beside(&self, other: &Thin) -> Thin {
+        let k = self.width;
+        Thin::from_fn(self.rows, k + other.width, |i, j| {
+            if j < k { self.row(i)[j] } else { other.row(i)[j - k] }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Role, Stream};
+
+    /// Small products against those of full matrices, in widths on either side of a block.
+    #[test]
+    fn products_are_those_of_matrices() {
+        let mut stream = Stream::new(1, "thin", 0, 0, Role::Probe);
+        for (n, k, l) in [(1, 1, 1), (7, 5, 8), (12, 9, 3)] {
+            let (a, b) = (stream.gaussian_matrix(n, k), stream.gaussian_matrix(n, l));
+            let c = stream.gaussian_matrix(l, k);
+            let (ta, tb) = (Thin::from_mat(a.as_ref()), Thin::from_mat(b.as_ref()));
+            assert!((ta.transpose_times(&tb) - a.transpose() * &b).norm_max() < 1e-13);
+            let mut sum = ta.clone();
+            sum.add_product(-2.0, &tb, c.as_ref());
+            assert!((sum.to_mat() - (&a - &b * &c * faer::Scale(2.0))).norm_max() < 1e-13);
+            assert_eq!(ta.beside(&tb).to_mat().subcols(k, l), b.as_ref());
+            let norms: f64 = ta.squared_norms().iter().sum();
+            assert!((norms - ta.dot(&ta)).abs() < 1e-12 * norms);
+        }
+    }
+}
