@@ -250,7 +250,9 @@ pub(super) fn counts(all: &[Series<'_>]) -> Result<(String, String), Failed> {
 /// least squares on it, `n / (m - n)` for `n` degrees of freedom.
 fn theory(root: &Page<'_>, panel: &Panel, series: &Series<'_>) -> Result<(), Failed> {
     let (rows, cols, rank) = (series.cell.rows, series.cell.cols, series.cell.rank);
-    let steps = (0..=36).map(|k| panel.x.0 + f64::from(k) / 36.0 * (panel.x.1 - panel.x.0));
+    // Close together where the curve is steep.
+    let along = |k: i32| (f64::from(k) / 36.0).powf(1.7);
+    let steps = (0..=36).map(|k| panel.x.0 + along(k) * (panel.x.1 - panel.x.0));
     let dof = series.cell.model().degrees_of_freedom(rows, cols, rank) as f64;
     let (mut expected, mut oracle) = (Vec::new(), Vec::new());
     for x in steps {
