@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a record's numbers depend on, relative to this crate.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "../flatmin-core/src",
     "../flatmin-sensing/src",
     "../flatmin-bilinear/src",
@@ -16,6 +16,7 @@ const SOURCES: [&str; 13] = [
     "src/noisy.rs",
     "src/regularity.rs",
     "src/robust.rs",
+    "src/scattered.rs",
     "src/trial.rs",
     "src/spec.rs",
     "../../Cargo.lock",

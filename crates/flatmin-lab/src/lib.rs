@@ -5,7 +5,7 @@
 //! spec, spec_file     what is measured: cells, sweeps, scales, a user's own sweep
 //! experiment          the table of experiments
 //! trial, noisy        one draw, solved with each objective; the same under noise
-//! robust              one draw of robust PCA
+//! robust, scattered   one draw of robust PCA; one of a large matrix
 //! regularity, noise   how regular the factors are; how errors follow the noise
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
@@ -13,7 +13,7 @@
 //! figure, report      SVG and HTML
 //! ```
 //!
-//! Every file but `timings.csv` and `report/timings.js` is a function of the sweep, the seed and
+//! Every file but `timings.csv`, `report/timings.js` and the figures of times is a function of the sweep, the seed and
 //! the solvers: the same bytes for any number of workers, and after any interruption.
 
 pub mod args;
@@ -22,6 +22,7 @@ mod error;
 pub mod experiment;
 pub mod figure;
 pub mod journal;
+mod memory;
 pub mod noise;
 mod noisy;
 pub mod progress;
@@ -31,6 +32,7 @@ pub mod report;
 pub mod reproduce;
 mod robust;
 pub mod runner;
+mod scattered;
 pub mod spec;
 pub mod spec_file;
 pub mod summary;

@@ -55,7 +55,8 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
                 seconds = clock.elapsed().as_secs_f64();
                 match answer {
                     Some(Ok(answer)) => {
-                        fill(&mut record, &answer, &noisy.planted.truth);
+                        let error = (answer.matrix() - &noisy.planted.truth).norm_l2();
+                        fill(&mut record, &answer, error);
                         record.lambda = answer.penalty;
                         let twin = bounded.iter().find(|(o, _)| objective.bounded() == Some(*o));
                         record.apart =
@@ -69,7 +70,7 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
             Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
             Err(e) => record.status = failure(e),
         }
-        rows.push(Timed { record, seconds });
+        rows.push(Timed::new(record, seconds));
     }
     rows
 }
@@ -105,6 +106,7 @@ mod tests {
             cells: vec![cell],
             trials: 1,
             tolerance: 1e-9,
+            alone: false,
         };
         let rows = run(&Draw { sweep: &sweep, cell, trial: 0, seed: 3 });
         rows.into_iter().map(|row| row.record).collect()

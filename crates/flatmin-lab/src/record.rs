@@ -26,7 +26,7 @@ pub struct Record {
     pub m: usize,
     /// Probability of an entry, for even sampling.
     pub p: Option<Millionths>,
-    /// Expected number of entries, for power-law sampling.
+    /// Expected number of entries, for power-law sampling and scattered entries.
     pub entries: Option<usize>,
     /// Exponent of power-law sampling.
     pub exponent: Option<Millionths>,
@@ -128,6 +128,9 @@ impl Record {
                     Sampling::Quadnet { measurements, negative }
                 }
                 (Model::Completion, None, (Some(p), None, None)) => Sampling::Bernoulli { p },
+                (Model::Completion, None, (None, Some(entries), None)) => {
+                    Sampling::Scattered { entries }
+                }
                 (Model::Completion, None, (None, Some(entries), Some(exponent))) => {
                     Sampling::PowerLaw { entries, exponent }
                 }
@@ -149,6 +152,7 @@ impl Record {
             | Sampling::Quadnet { measurements, .. } => (measurements, None, None, None),
             Sampling::Bernoulli { p } => (0, Some(p), None, None),
             Sampling::PowerLaw { entries, exponent } => (0, None, Some(entries), Some(exponent)),
+            Sampling::Scattered { entries } => (0, None, Some(entries), None),
             Sampling::Corrupted { corruption, missing, magnitude } => {
                 wrong = Some((corruption, missing, magnitude));
                 (0, None, None, None)
@@ -216,6 +220,15 @@ pub struct Timed {
     pub record: Record,
     /// Seconds.
     pub seconds: f64,
+    /// Most bytes that the process held during the solve, where that was the only one.
+    pub peak: Option<u64>,
+}
+
+impl Timed {
+    /// A record without a peak.
+    pub fn new(record: Record, seconds: f64) -> Timed {
+        Timed { record, seconds, peak: None }
+    }
 }
 
 /// A row of `timings.csv`.
@@ -233,6 +246,7 @@ struct Timing<'a> {
     noise: Option<Billionths>,
     trial: u32,
     seconds: f64,
+    peak_bytes: Option<u64>,
 }
 
 /// The records as CSV with a header.
@@ -253,7 +267,7 @@ pub fn to_csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Vec<u
 /// None for records that were measured.
 pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for Timed { record: r, seconds } in rows {
+    for Timed { record: r, seconds, peak } in rows {
         writer.serialize(Timing {
             experiment: &r.experiment,
             objective: r.objective,
@@ -267,6 +281,7 @@ pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<
             noise: r.noise,
             trial: r.trial,
             seconds: *seconds,
+            peak_bytes: *peak,
         })?;
     }
     finish(writer)
@@ -311,6 +326,7 @@ mod tests {
             Sampling::Quadnet { measurements, negative: 1 },
             Sampling::Bernoulli { p },
             Sampling::PowerLaw { entries: 9, exponent },
+            Sampling::Scattered { entries: 9 },
             Sampling::Corrupted { corruption: p, missing: exponent, magnitude: p },
         ] {
             let cell = Cell::exact(5, 5, 2, sampling);

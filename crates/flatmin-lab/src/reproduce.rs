@@ -4,7 +4,7 @@ use crate::Error;
 use crate::args::{DEFAULT_SEED, Options};
 use crate::claims::{Claim, claims};
 use crate::experiment::{EXPERIMENTS, Experiment, select};
-use crate::figure::{Figure, figures};
+use crate::figure::{Figure, figures, timed};
 use crate::progress::Progress;
 use crate::record::{Record, Timed, timings_csv, to_csv};
 use crate::report::{self, Report};
@@ -101,7 +101,10 @@ pub fn reproduce(
             continue;
         };
         let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
-        let (claims, figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
+        let (claims, mut figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
+        if sweep.alone {
+            figures.extend(timed(&sweep.id, &rows)?);
+        }
         let command = command(options, &sweep.id);
         let source = source.map(str::to_owned);
         sections.push(Section { sweep, source, rows, claims, figures, command });

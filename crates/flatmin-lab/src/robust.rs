@@ -54,7 +54,7 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
                     Objective::Penalised => problem.penalised(problem.default_lambda()),
                     _ => {
                         record.status = NOT_OF_THIS_MODEL.to_owned();
-                        return Timed { record, seconds };
+                        return Timed::new(record, seconds);
                     }
                 };
                 let clock = Instant::now();
@@ -68,7 +68,7 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
             Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
             Err(e) => record.status = failure(e),
         }
-        Timed { record, seconds }
+        Timed::new(record, seconds)
     };
     draw.sweep.objectives.iter().map(solve).collect()
 }
@@ -117,6 +117,7 @@ mod tests {
             cells: vec![cell],
             trials: 1,
             tolerance: 1e-8,
+            alone: false,
         };
         let rows = run(&Draw { sweep: &sweep, cell, trial: 0, seed: 3 });
         rows.into_iter().map(|row| row.record).collect()

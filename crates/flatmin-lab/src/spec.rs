@@ -253,6 +253,11 @@ pub enum Sampling {
         /// Exponent of the weights; 0 is even sampling.
         exponent: Millionths,
     },
+    /// Entries here and there in a large matrix, all equally likely: nothing of its size is formed.
+    Scattered {
+        /// Expected number of entries.
+        entries: usize,
+    },
     /// All entries or some of them, each independently wrong with the same probability.
     Corrupted {
         /// Probability that an entry is wrong.
@@ -293,7 +298,13 @@ impl Cell {
 
     /// What its draws can be solved for, in the order of the records.
     pub fn objectives(&self) -> &'static [Objective] {
-        self.model().objectives(self.noise.0 > 0)
+        match (self.sampling, self.noise.0 > 0) {
+            // Where bounds on the misfit are out of reach.
+            (Sampling::Scattered { .. }, true) => {
+                &[Objective::FlatPenalised, Objective::NuclearPenalised]
+            }
+            (_, noisy) => self.model().objectives(noisy),
+        }
     }
 
     /// The measurement model.
@@ -303,7 +314,9 @@ impl Cell {
             Sampling::Bilinear { .. } => Model::Bilinear,
             Sampling::Covariance { .. } => Model::Covariance,
             Sampling::Quadnet { .. } => Model::Quadnet,
-            Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } => Model::Completion,
+            Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } | Sampling::Scattered { .. } => {
+                Model::Completion
+            }
             Sampling::Corrupted { .. } => Model::Rpca,
         }
     }
@@ -322,6 +335,7 @@ impl Cell {
             Sampling::PowerLaw { entries, exponent } => {
                 ("completion, power law", entries as u64, u64::from(exponent.0))
             }
+            Sampling::Scattered { entries } => ("completion, scattered", entries as u64, 0),
             Sampling::Corrupted { corruption, missing, magnitude } => {
                 let rest = u64::from(missing.0) << 32 | u64::from(magnitude.0);
                 ("rpca", u64::from(corruption.0), rest)
@@ -344,6 +358,7 @@ impl Cell {
             | Sampling::Quadnet { measurements, .. } => measurements as f64,
             Sampling::Bernoulli { p } => p.value(),
             Sampling::PowerLaw { exponent, .. } => exponent.value(),
+            Sampling::Scattered { entries } => entries as f64,
             Sampling::Corrupted { corruption, .. } => corruption.value(),
         }
     }
@@ -372,6 +387,7 @@ impl fmt::Display for Cell {
             Sampling::PowerLaw { entries, exponent } => {
                 write!(f, "{entries} entries, exponent {exponent}")
             }
+            Sampling::Scattered { entries } => write!(f, "{entries} entries"),
             Sampling::Corrupted { corruption, missing, magnitude } => {
                 write!(f, "corruption {corruption} of magnitude {magnitude}, missing {missing}")
             }
@@ -414,6 +430,9 @@ pub struct Sweep {
     pub trials: u32,
     /// Relative duality gap that every solve is asked to certify.
     pub tolerance: f64,
+    /// Whether its draws are solved one at a time in the order of the grid, after all others: their
+    /// times and peaks of memory are what is asked for.
+    pub alone: bool,
 }
 
 impl Sweep {
@@ -453,6 +472,7 @@ mod tests {
                         Sampling::Quadnet { measurements: n, negative: 1 },
                         Sampling::Bernoulli { p: Millionths(n as u32) },
                         Sampling::PowerLaw { entries: 7, exponent: Millionths(n as u32) },
+                        Sampling::Scattered { entries: n },
                         corrupted(1, 7, n as u32),
                         corrupted(1, 40 + n as u32, 8),
                         corrupted(2 + n as u32, 7, 8),

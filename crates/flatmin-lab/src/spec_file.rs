@@ -141,7 +141,8 @@ impl Reader<'_> {
             ));
         }
         let title = format!("Sweep {id}: {}", file.model);
-        Ok(Sweep { id, title, objectives, cells, trials: file.trials, tolerance })
+        let trials = file.trials;
+        Ok(Sweep { id, title, objectives, cells, trials, tolerance, alone: false })
     }
 
     fn name(&self, given: Option<&str>) -> Result<String, Error> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Which parameter moves along a line of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Axis {
-    /// Number of measurements.
+    /// Number of measurements, or of entries of a large matrix.
     Measurements,
     /// Probability of an entry.
     Probability,
@@ -94,12 +94,15 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Sorts records into their lines. Records that name no cell are left out, and those with noise,
-    /// in which recovery is a matter of degree.
+    /// Sorts records into their lines. Records that name no cell are left out, those with noise, in
+    /// which recovery is a matter of degree, and those of large matrices, where it is beyond doubt.
     pub fn new(records: impl IntoIterator<Item = &'a Record>) -> Table<'a> {
         let mut groups: BTreeMap<(Line, Objective), BTreeMap<u64, Group<'a>>> = BTreeMap::new();
         for record in records {
-            let Some(cell) = record.cell().filter(|cell| cell.noise.0 == 0) else { continue };
+            let tried = |cell: &Cell| {
+                cell.noise.0 == 0 && !matches!(cell.sampling, Sampling::Scattered { .. })
+            };
+            let Some(cell) = record.cell().filter(tried) else { continue };
             let line = Line::of(&cell);
             let level = cell.level();
             groups

@@ -4,7 +4,7 @@ use crate::record::{Record, SUCCESS, Timed};
 use crate::regularity::Regularity;
 use crate::runner::Draw;
 use crate::spec::{Objective, Sampling};
-use crate::{noisy, robust};
+use crate::{noisy, robust, scattered};
 use flatmin::core::rng::{Role, Stream};
 use flatmin::core::{self, Domain, Error, LinearMap, Mat, Measured, Program, Recovery, Rescaling};
 use flatmin::{bilinear, completion, covariance, quadnet, sensing};
@@ -67,8 +67,9 @@ impl Planted {
                     completion::Planted::power_law(rows, cols, rank, entries, exponent, t, d)?;
                 (Problem::Completion(planted.problem), planted.truth)
             }
-            Sampling::Corrupted { .. } => {
-                let (rule, got) = ("of linear measurements", draw.cell.to_string());
+            Sampling::Scattered { .. } | Sampling::Corrupted { .. } => {
+                let (rule, got) =
+                    ("of measurements of a matrix that is formed", draw.cell.to_string());
                 return Err(Error::Parameter { name: "the cell", rule, got });
             }
         };
@@ -128,8 +129,10 @@ impl<'a> Posed<'a> {
 
 /// Runs one draw; whatever happens is in the records.
 pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
-    if let Sampling::Corrupted { .. } = draw.cell.sampling {
-        return robust::run(draw);
+    match draw.cell.sampling {
+        Sampling::Corrupted { .. } => return robust::run(draw),
+        Sampling::Scattered { .. } => return scattered::run(draw),
+        _ => {}
     }
     if draw.cell.noise.0 > 0 {
         return noisy::run(draw);
@@ -147,7 +150,7 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
         let mut seconds = 0.0;
         let Some(goal) = objective.linear() else {
             record.status = NOT_OF_THIS_MODEL.to_owned();
-            return Timed { record, seconds };
+            return Timed::new(record, seconds);
         };
         match &planted {
             Ok(planted) => {
@@ -158,14 +161,17 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
                 let answer = program.solve();
                 seconds = clock.elapsed().as_secs_f64();
                 match answer {
-                    Ok(answer) => fill(&mut record, &answer, &planted.truth),
+                    Ok(answer) => {
+                        let error = (answer.matrix() - &planted.truth).norm_l2();
+                        fill(&mut record, &answer, error);
+                    }
                     Err(e) => record.status = failure(&e),
                 }
             }
             Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
             Err(e) => record.status = failure(e),
         }
-        Timed { record, seconds }
+        Timed::new(record, seconds)
     };
     let mut rows: Vec<Timed> = draw.sweep.objectives.iter().map(solve).collect();
     compare(&mut rows);
@@ -177,8 +183,7 @@ pub(crate) fn failure(error: &Error) -> String {
     format!("error: {error}").replace(['\n', '\r'], " ")
 }
 
-pub(crate) fn fill(record: &mut Record, answer: &Recovery, truth: &Mat<f64>) {
-    let error = (answer.matrix() - truth).norm_l2();
+pub(crate) fn fill(record: &mut Record, answer: &Recovery, error: f64) {
     record.status = answer.status.to_string();
     record.certified = answer.status.is_certified();
     record.value = Some(answer.objective);
@@ -235,6 +240,7 @@ mod tests {
             cells: vec![cell],
             trials: 1,
             tolerance: 1e-8,
+            alone: false,
         };
         let rows = run(&Draw { sweep: &sweep, cell, trial: 0, seed: 3 });
         rows.into_iter().map(|row| row.record).collect()

@@ -46,7 +46,7 @@ fn fake(draw: &Draw<'_>, calls: &AtomicUsize) -> Vec<Timed> {
         record.value = Some(stream.gaussian());
         record.error = Some(stream.uniform() * 2e-6);
         record.success = record.error < Some(1e-6);
-        Timed { record, seconds: call as f64 + 0.25 }
+        Timed::new(record, call as f64 + 0.25)
     };
     draw.sweep.objectives.iter().copied().map(row).collect()
 }

@@ -7,6 +7,7 @@ mod noise;
 mod recovery;
 mod regularity;
 mod robust;
+mod scaling;
 mod semidefinite;
 
 pub(crate) use robust::{Regime, guide};
@@ -105,6 +106,8 @@ pub fn claims(experiment: &str, records: &[&Record]) -> Vec<Claim> {
             noise::error_falls_as_expected(records),
             noise::flat_is_no_worse(records),
         ],
+        "scaling-exact" => vec![scaling::exact_entries_are_completed(records)],
+        "scaling-noise" => vec![scaling::noisy_entries_are_completed(records)],
         "nonuniform" => vec![recovery::flat_wins_when_uneven(records)],
         _ => Vec::new(),
     }

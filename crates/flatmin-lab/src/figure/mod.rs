@@ -9,14 +9,17 @@ mod noise;
 mod panel;
 mod phase;
 mod regularity;
+mod scaling;
 mod uneven;
 
 use crate::Error;
 use crate::noise::{over_measurements, over_noise};
-use crate::record::Record;
+use crate::record::{Record, Timed};
 use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
 use plotters::style::RGBColor;
+
+pub(crate) use scaling::told;
 
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
@@ -34,6 +37,8 @@ pub struct Figure {
     pub alt: String,
     /// The picture.
     pub svg: String,
+    /// Whether it shows times, and so differs from run to run.
+    pub timed: bool,
 }
 
 /// The figures of a sweep: a map of success frequencies for each axis and rank (for robust PCA, each
@@ -93,6 +98,18 @@ fn noisy(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Error> {
     Ok(figures)
 }
 
+/// The figure of what large problems took; none where no draw was alone or none was solved.
+///
+/// # Errors
+/// When the drawing library fails.
+pub fn timed(experiment: &str, rows: &[Timed]) -> Result<Option<Figure>, Error> {
+    if rows.iter().all(|row| row.peak.is_none() || row.record.error.is_none()) {
+        return Ok(None);
+    }
+    let figure = finished(format!("{experiment}-times"), scaling::draw(rows))?;
+    Ok(Some(Figure { timed: true, ..figure }))
+}
+
 /// Whether two lines stand side by side: sizes for a rank, ranks for a size with wrong entries.
 fn share_a_map(a: &Line, b: &Line) -> bool {
     let alike = (a.model, a.axis) == (b.model, b.axis);
@@ -121,7 +138,7 @@ fn regular(
 /// A figure from its picture and description.
 fn finished(name: String, picture: Result<(String, String), String>) -> Result<Figure, Error> {
     let (svg, alt) = picture.map_err(|message| Error::Figure { figure: name.clone(), message })?;
-    Ok(Figure { svg: described(&svg, &alt), name, alt })
+    Ok(Figure { svg: described(&svg, &alt), name, alt, timed: false })
 }
 
 /// Of two objectives side by side, whether it is the one that gives flat minima.

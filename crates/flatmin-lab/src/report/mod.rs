@@ -6,7 +6,7 @@
 mod noise;
 
 use crate::claims::{Claim, Verdict, guide, level, signed, size};
-use crate::figure::{Figure, escape};
+use crate::figure::{Figure, escape, told};
 use crate::record::{Record, SUCCESS};
 use crate::regularity::bounds_used;
 use crate::reproduce::Section;
@@ -167,10 +167,15 @@ fn write_section(page: &mut String, section: &Section) {
         ));
     }
     for figure in &section.figures {
+        // A picture of times stays outside: the page is a function of the records.
+        let outside = format!(
+            "<img src=\"../figures/{}.svg\" alt=\"Time and peak memory over the number of entries\">",
+            escape(&figure.name)
+        );
         page.push_str(&format!(
             "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}\n</div>\n<figcaption>{} \
              <a href=\"../figures/{name}.svg\">SVG</a>.</figcaption>\n</figure>\n",
-            figure.svg.trim(),
+            if figure.timed { outside.as_str() } else { figure.svg.trim() },
             caption(section, figure),
             name = escape(&figure.name),
         ));
@@ -198,6 +203,11 @@ fn write_section(page: &mut String, section: &Section) {
 }
 
 fn caption(section: &Section, figure: &Figure) -> &'static str {
+    if figure.timed {
+        return "Each draw alone on the machine, one thread. Left, dotted: in proportion to the number of \
+                entries. Right: the most memory that the process held while it solved, its data and the \
+                laboratory itself included; dotted: the entries as they are given, 24 bytes each.";
+    }
     if section.sweep.cells.iter().any(|cell| cell.noise.0 > 0) {
         return if figure.name.ends_with("-m") {
             "Error over the noise of a measurement, ‖<i>X</i> − <i>M</i>‖√<i>m</i> / ‖<i>w</i>‖: draws, and \
@@ -511,8 +521,12 @@ pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: 
                 ));
             }
         }
+        let scaling = match told(&section.rows) {
+            Some(told) if section.sweep.alone => format!(" {told}."),
+            _ => String::new(),
+        };
         script.push_str(&format!(
-            "    \"{}\": \"Time of the solves (one thread each): {}.\",\n",
+            "    \"{}\": \"Time of the solves (one thread each): {}.{scaling}\",\n",
             section.sweep.id,
             parts.join("; ")
         ));
