@@ -18,7 +18,8 @@
 //! proved to recover `M` weakly, that is up to a small error, and are seen to recover it exactly:
 //! L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, *Flat minima generalize for low-rank matrix
 //! recovery*, Information and Inference 13(2), 2024 (arXiv 2203.03756). [`theory`] has the numbers,
-//! [`Planted`] the problems to try them on.
+//! [`Planted`] the problems to try them on. Where the entries are ratings, noisy and with rows and columns
+//! that run high or low, [`ratings`] centres them, chooses a penalty and predicts.
 //!
 //! ```
 //! use flatmin_completion::Completion;
@@ -34,9 +35,11 @@
 
 pub mod instance;
 mod model;
+pub mod ratings;
 pub mod theory;
 
 pub use flatmin_core as core;
 pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
 pub use instance::Planted;
 pub use model::Completion;
+pub use ratings::{Ratings, RatingsModel};
