@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a record's numbers depend on, relative to this crate.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "../flatmin-core/src",
     "../flatmin-sensing/src",
     "../flatmin-bilinear/src",
@@ -14,6 +14,7 @@ const SOURCES: [&str; 14] = [
     "../flatmin-quadnet/src",
     "../flatmin-rpca/src",
     "src/noisy.rs",
+    "src/ratings",
     "src/regularity.rs",
     "src/robust.rs",
     "src/scattered.rs",

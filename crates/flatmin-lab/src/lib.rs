@@ -7,6 +7,7 @@
 //! trial, noisy        one draw, solved with each objective; the same under noise
 //! robust, scattered   one draw of robust PCA; one of a large matrix
 //! regularity, noise   how regular the factors are; how errors follow the noise
+//! ratings             real ratings: paths of penalties, judged by a test part
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
@@ -26,6 +27,7 @@ mod memory;
 pub mod noise;
 mod noisy;
 pub mod progress;
+pub mod ratings;
 pub mod record;
 pub mod regularity;
 pub mod report;

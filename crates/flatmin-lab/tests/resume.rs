@@ -30,6 +30,7 @@ fn options(dir: &Path, spec: &Path, jobs: usize) -> Options {
         seed: 3,
         out: Some(dir.to_owned()),
         spec: Some(spec.to_owned()),
+        data: None,
         fresh: false,
     }
 }

@@ -4,6 +4,7 @@
 //! grid or the number of trials cannot tell, the verdict is *not decided at this scale*.
 
 mod noise;
+pub mod ratings;
 mod recovery;
 mod regularity;
 mod robust;

@@ -8,12 +8,14 @@ mod kappa;
 mod noise;
 mod panel;
 mod phase;
+mod ratings;
 mod regularity;
 mod scaling;
 mod uneven;
 
 use crate::Error;
 use crate::noise::{over_measurements, over_noise};
+use crate::ratings::Outcome;
 use crate::record::{Record, Timed};
 use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
@@ -96,6 +98,21 @@ fn noisy(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Error> {
         figures.push(finished(format!("{experiment}-m"), noise::counts(&counts))?);
     }
     Ok(figures)
+}
+
+/// The figures of ratings; none without them.
+///
+/// # Errors
+/// When the drawing library fails.
+pub fn of_ratings(outcome: &Outcome) -> Result<Vec<Figure>, Error> {
+    if outcome.curves.is_empty() {
+        return Ok(Vec::new());
+    }
+    let draw = |along| ratings::draw(outcome, along);
+    Ok(vec![
+        finished("ratings".to_owned(), draw(ratings::Along::Penalty))?,
+        finished("ratings-rank".to_owned(), draw(ratings::Along::Rank))?,
+    ])
 }
 
 /// The figure of what large problems took; none where no draw was alone or none was solved.

@@ -4,6 +4,7 @@
 //! lies beside it and changes from run to run.
 
 mod noise;
+mod ratings;
 
 use crate::claims::{Claim, Verdict, guide, level, signed, size};
 use crate::figure::{Figure, escape, told};
@@ -142,6 +143,9 @@ fn write_section(page: &mut String, section: &Section) {
     let id = escape(&sweep.id);
     page.push_str(&format!("<section id=\"{id}\">\n<h2>{}</h2>\n", escape(&sweep.title)));
     page.push_str(&match &section.source {
+        None if section.ratings.is_some() => {
+            "<p class=\"soft\"><a href=\"../records/ratings.csv\">Records</a>.</p>\n".to_owned()
+        }
         None => format!(
             "<p class=\"soft\">{} cells, {} draws each, {} solves. \
              <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
@@ -180,7 +184,11 @@ fn write_section(page: &mut String, section: &Section) {
             name = escape(&figure.name),
         ));
     }
+    if let Some(outcome) = &section.ratings {
+        ratings::write(page, outcome);
+    }
     let times = match &section.source {
+        _ if section.ratings.is_some() => String::new(),
         None => {
             let records = section.records();
             let table = Table::new(records.iter().copied());
@@ -203,6 +211,11 @@ fn write_section(page: &mut String, section: &Section) {
 }
 
 fn caption(section: &Section, figure: &Figure) -> &'static str {
+    if section.ratings.is_some() {
+        return "Root mean square error on the test part. Markers: the penalty with the least error on the \
+                validation part. Above, the mean of the ratings was taken off first; below, offsets of \
+                rows and columns. Grey: these offsets alone.";
+    }
     if figure.timed {
         return "Each draw alone on the machine, one thread. Left, dotted: in proportion to the number of \
                 entries. Right: the most memory that the process held while it solved, its data and the \
@@ -500,7 +513,11 @@ pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: 
          thread each.\",\n  experiments: {{\n",
         tally.computed, tally.resumed
     );
-    for section in sections.iter().filter(|s| s.source.is_none()) {
+    for outcome in sections.iter().filter_map(|s| s.ratings.as_ref()) {
+        script.push_str(&ratings::seconds(outcome));
+    }
+    let swept = sections.iter().filter(|s| s.source.is_none() && s.ratings.is_none());
+    for section in swept {
         let times = |o: Objective| {
             let mut times: Vec<f64> = section
                 .rows
