@@ -1,9 +1,14 @@
 //! The command line.
 
+mod ratings;
+
+pub use ratings::{CentringName, CompletionSettings, RatingSettings, Smoothing};
+
 use crate::models::Models;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use flatmin::core::Objective;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 const EXIT_CODES: &str = "Exit codes: 0 solved to the tolerance; 2 bad input; 3 stopped before the \
     tolerance (limit, interrupt, or measurements that no matrix fits): the best answer is still \
@@ -29,13 +34,13 @@ pub enum Command {
     Recover {
         /// The model.
         #[command(subcommand)]
-        model: Models<RecoverySettings, SplitSettings>,
+        model: Box<Models<RecoverySettings, CompletionSettings, SplitSettings>>,
     },
     /// Measure how curved the loss is at a pair of factors
     Sharpness {
         /// The model.
         #[command(subcommand)]
-        model: Models<SharpnessSettings, SplitSharpnessSettings>,
+        model: Box<Models<SharpnessSettings, SharpnessSettings, SplitSharpnessSettings>>,
     },
 }
 
@@ -59,7 +64,8 @@ pub struct SolveSettings {
         value_parser = clap::value_parser!(u32).range(1..=1024)
     )]
     pub threads: u32,
-    /// Accepted for the sake of scripts; the solve draws no random numbers
+    /// Of completion the seed of the draw of --penalty auto [default: 0]; the solve itself draws no
+    /// random numbers
     #[arg(long, value_name = "S")]
     pub seed: Option<u64>,
     /// Report as one JSON object
@@ -77,9 +83,11 @@ pub struct RecoverySettings {
     /// For targets with noise: minimise 1/2 |A(X) - b|^2 + LAM |D1 X D2|_* (nuclear: |X|_*) instead of
     /// asking for A(X) = b; objective and lower bound are of that. The bound is then
     /// LAM <b, y> - LAM^2 |y|^2 / 2 with the y of --dual. From |D1^-1 A*(b) D2^-1|_op on (nuclear:
-    /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements
-    #[arg(long, value_name = "LAM", value_parser = penalty)]
-    pub penalty: Option<f64>,
+    /// |A*(b)|_op) the answer is zero: useful values are a small part of that. Up to 6000 measurements.
+    /// Of completion auto chooses LAM, and the --smoothing, by predicting a tenth of the entries from
+    /// the rest, or as --folds says
+    #[arg(long, value_name = "LAM|auto", value_parser = Penalty::from_str)]
+    pub penalty: Option<Penalty>,
     /// For targets with noise of known size: the same objective under |A(X) - b|_2 <= DELTA instead of
     /// A(X) = b. The bound is then <b, y> - DELTA |y|_2 with the y of --dual, and feasibility the
     /// excess of |A(X) - b|_2 over DELTA, relative to |b|_2. From |b|_2 on the answer is zero; the
@@ -126,7 +134,7 @@ pub struct SplitSettings {
     pub tau: Option<f64>,
     /// Minimise |X|_* + LAM sum |Y - X|, over the seen entries [default: 1/sqrt(max(d1, d2)), divided
     /// by the square root of the fraction of entries seen]
-    #[arg(long, value_name = "LAM", allow_negative_numbers = true, value_parser = penalty)]
+    #[arg(long, value_name = "LAM", allow_negative_numbers = true, value_parser = weight)]
     pub lambda: Option<f64>,
     /// Accepted for the sake of scripts: D1 and D2 are the identity here, so that both are one program
     #[arg(long, value_enum, default_value_t = ObjectiveName::Flat)]
@@ -197,6 +205,15 @@ pub struct SplitSharpnessSettings {
     pub json: bool,
 }
 
+/// The penalty of a misfit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Penalty {
+    /// This one.
+    Given(f64),
+    /// The one that predicts best.
+    Auto,
+}
+
 /// The objectives by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ObjectiveName {
@@ -227,10 +244,10 @@ fn tolerance(text: &str) -> Result<f64, ToleranceSyntax> {
 /// Not a positive number.
 #[derive(Debug, thiserror::Error)]
 #[error("give a positive number, as in 0.1")]
-struct PenaltySyntax;
+struct WeightSyntax;
 
-fn penalty(text: &str) -> Result<f64, PenaltySyntax> {
-    text.parse().ok().filter(|&lam: &f64| lam > 0.0 && lam.is_finite()).ok_or(PenaltySyntax)
+fn weight(text: &str) -> Result<f64, WeightSyntax> {
+    text.parse().ok().filter(|&lam: &f64| lam > 0.0 && lam.is_finite()).ok_or(WeightSyntax)
 }
 
 /// Not zero or a positive number.

@@ -1,6 +1,6 @@
 //! What can be wrong with what the command is given: one line each, with the place and the remedy.
 
-use crate::read::{csv, image, matrix_market, npy, npz};
+use crate::read::{csv, image, matrix_market, npy, npz, ratings};
 use std::io;
 
 /// A reason to end with exit code 2.
@@ -66,6 +66,14 @@ pub enum Error {
         place: String,
         /// What is wrong.
         fault: csv::Fault,
+    },
+    /// Faulty ratings or pairs.
+    #[error("{place}: {fault}")]
+    Ratings {
+        /// The file.
+        place: String,
+        /// What is wrong.
+        fault: ratings::Fault,
     },
     /// A faulty `.mtx` file.
     #[error("{place}: {fault}")]
@@ -192,12 +200,35 @@ pub enum Error {
         /// Size that the option states.
         asked: String,
     },
+    /// A size for what labels make up.
+    #[error(
+        "{place}: the ids are labels, which make up the matrix: leave --shape out, or say --ids index"
+    )]
+    LabelledShape {
+        /// The file.
+        place: String,
+    },
     /// A matrix too large to hold, which one wrong index suffices for.
     #[error(
         "{place}: the entries span a {rows} x {cols} matrix, more than the {limit} entries that \
-         are supported: check the largest row and column index"
+         are supported: check the largest row and column index (ids that are none: --ids label)"
     )]
     TooLarge {
+        /// The file.
+        place: String,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        cols: usize,
+        /// The largest number of entries.
+        limit: usize,
+    },
+    /// A matrix too large to write as a whole.
+    #[error(
+        "{place}: X is {rows} x {cols}, more than the {limit} entries that are written: give --factors \
+         or --predict instead of --out"
+    )]
+    TooWide {
         /// The file.
         place: String,
         /// Rows.
@@ -241,6 +272,28 @@ pub enum Error {
     #[error("{path} is a file: give a directory")]
     NotDirectory {
         /// The file.
+        path: String,
+    },
+    /// Options that make no sense together.
+    #[error("{option} {rule}")]
+    Combination {
+        /// The option.
+        option: &'static str,
+        /// What it goes with.
+        rule: &'static str,
+    },
+    /// A row asked for by what is no index.
+    #[error(
+        "--top-for {id}: rows are indices, whole numbers from 0 on (any other id: --ids label)"
+    )]
+    NoRow {
+        /// What was given.
+        id: String,
+    },
+    /// An output that would replace what is read.
+    #[error("{path} is read, and would be written over: give the output another name")]
+    OverInput {
+        /// The path of the output.
         path: String,
     },
     /// Two outputs with one path.

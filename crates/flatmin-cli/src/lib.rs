@@ -3,6 +3,7 @@
 //! ```text
 //! flatmin recover sensing --measurements A.npy --targets b.npy --out X.npy --dual y.npy
 //! flatmin recover completion --entries ratings.csv --json
+//! flatmin recover completion --entries u.data --center row-col --penalty auto --predict pairs.tsv
 //! flatmin recover rpca --matrix Y.npy --out X.npy --sparse S.npy
 //! flatmin recover covariance --probes x.npy --targets y.npy --out X.npy
 //! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy
@@ -70,15 +71,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: &Command) -> Result<Ending, Error> {
     match command {
-        Command::Recover { model } => match model {
+        Command::Recover { model } => match &**model {
             Models::Sensing(task) => recover::measured(&task.files, &task.settings),
             Models::Bilinear(task) => recover::measured(&task.files, &task.settings),
-            Models::Completion(task) => recover::measured(&task.files, &task.settings),
+            Models::Completion(task) => recover::completion(&task.files, &task.settings),
             Models::Rpca(task) => recover::split(&task.files, &task.settings),
             Models::Covariance(task) => recover::measured(&task.files, &task.settings),
             Models::QuadNet(task) => recover::measured(&task.files, &task.settings),
         },
-        Command::Sharpness { model } => match model {
+        Command::Sharpness { model } => match &**model {
             Models::Sensing(task) => sharpness::run(&task.files, &task.settings),
             Models::Bilinear(task) => sharpness::run(&task.files, &task.settings),
             Models::Completion(task) => sharpness::run(&task.files, &task.settings),

@@ -1,5 +1,9 @@
 //! What the command says about an answer: one JSON object, or a few lines for a reader.
 
+mod ratings;
+
+pub use ratings::{RatingReport, Recommended, Trial};
+
 use crate::Error;
 use flatmin::core::{Dims, Domain, Objective, Recovery};
 use flatmin::rpca::{Decomposition, Form, RobustPca};
@@ -57,6 +61,9 @@ pub struct Report {
     /// What a split has besides.
     #[serde(flatten)]
     pub split: Option<Split>,
+    /// What ratings have besides.
+    #[serde(flatten)]
+    pub ratings: Option<RatingReport>,
     /// What was solved, for a reader.
     #[serde(skip)]
     headline: String,
@@ -103,6 +110,7 @@ impl Report {
             unidentified_cols: answer.unidentified_cols.clone(),
             warnings: answer.warnings.iter().map(ToString::to_string).collect(),
             split: None,
+            ratings: None,
             headline: format!("{kind} solution, {rows} x {cols} from {measurements} measurements"),
             uniqueness: Some(uniqueness(answer)),
         }
@@ -147,6 +155,7 @@ impl Report {
                 tau: answer.tau,
                 sparse_entries: answer.sparse_entries(),
             }),
+            ratings: None,
             headline: format!("{rows} x {cols}, {seen} entries seen, split {program}"),
             uniqueness: None,
         }
@@ -201,6 +210,9 @@ impl fmt::Display for Report {
         }
         writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
         write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;
+        if let Some(ratings) = &self.ratings {
+            write!(f, "{ratings}")?;
+        }
         for warning in &self.warnings {
             write!(f, "\n  warning: {warning}")?;
         }
@@ -250,14 +262,19 @@ impl fmt::Display for Sharpness {
 
 /// A number to eleven significant digits.
 fn digits(value: f64) -> String {
+    significant(value, 11)
+}
+
+/// A number to some significant digits.
+fn significant(value: f64, count: i32) -> String {
     let magnitude = value.abs();
     if magnitude == 0.0 {
         "0".to_owned()
     } else if (1e-4..1e10).contains(&magnitude) {
-        let decimals = 10 - magnitude.log10().floor() as i32;
+        let decimals = count - 1 - magnitude.log10().floor() as i32;
         format!("{value:.*}", decimals.max(0) as usize)
     } else {
-        format!("{value:.10e}")
+        format!("{value:.*e}", (count - 1).max(0) as usize)
     }
 }
 
@@ -288,6 +305,12 @@ pub fn line(text: io::Result<String>) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Prints lines on standard error, where standard output is taken. That they cannot be written leaves
+/// nowhere to say so.
+pub fn aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

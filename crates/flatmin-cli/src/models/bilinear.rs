@@ -5,7 +5,7 @@ use crate::Error;
 use crate::read::Source;
 use clap::Args;
 use flatmin::bilinear::Bilinear;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the data of a bilinear problem are.
 #[derive(Debug, Args)]
@@ -54,6 +54,14 @@ impl Model for BilinearFiles {
     const NAME: &'static str = "bilinear";
     type Arrays = Arrays;
     type Problem = Posed<Bilinear>;
+
+    fn inputs(&self) -> Vec<&Path> {
+        [&self.left, &self.right, &self.targets, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
 
     fn read(&self) -> Result<Arrays, Error> {
         let mut source = Source::open(self.data.as_deref())?;

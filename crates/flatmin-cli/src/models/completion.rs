@@ -3,25 +3,41 @@
 use super::{Model, Posed};
 use crate::Error;
 use crate::read::image::{Layout, Picture};
-use crate::read::{self, Mask, Triplets, csv, extension, matrix_market, npz::Archive, open, whole};
+use crate::read::ratings::{self, IdKind, Ids, Labels, Side};
+use crate::read::{self, Mask, Triplets, extension, matrix_market, npz::Archive, open, whole};
 use clap::{ArgGroup, Args};
 use flatmin::completion::Completion;
 use flatmin::core::MatRef;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Matrices with more entries than this are refused: one mistyped index would ask for all memory.
-const MOST_ENTRIES: usize = 1 << 30;
+/// Matrices with more entries than this are refused, unless labels make them up: one mistyped index
+/// would ask for all memory.
+pub const MOST_ENTRIES: usize = 1 << 30;
 
 /// Where the data of a completion problem are.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("source").required(true).args(["entries", "matrix", "data"]))]
 pub struct CompletionFiles {
-    /// Seen entries: a .csv file of row,col,value (indices from 0, header optional), a
-    /// MatrixMarket .mtx file (coordinate; indices from 1), or an .npz file with the fields row,
-    /// col, val, shape
+    /// Seen entries, row,col,value a line. A .csv file of indices from 0, header optional; ratings
+    /// with ids of any kind (see --ids): .csv with a header such as userId,movieId,rating, tabs
+    /// (u.data, .tsv) or :: (ratings.dat), where columns after the third are passed over; a
+    /// MatrixMarket .mtx file (coordinate; indices from 1); or an .npz file with the fields row, col,
+    /// val, shape
     #[arg(long, value_name = "FILE")]
     pub entries: Option<PathBuf>,
+    /// What the ids in --entries are: rows and columns counted from 0, or labels, any text, counted in
+    /// order of first appearance. Auto takes for indices what stands in a .csv of three columns, with
+    /// no header or one that names row,col or user,item, and is all numbers
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = IdKind::Auto,
+        hide_possible_values = true,
+        value_name = "auto|index|label",
+        conflicts_with = "matrix"
+    )]
+    pub ids: IdKind,
     /// Rows and columns of the matrix, where the file of entries does not state them [default: up
     /// to the largest indices]
     #[arg(long, value_name = "D1,D2", conflicts_with_all = ["matrix", "data"])]
@@ -67,6 +83,26 @@ pub struct Arrays {
     shape: (usize, usize),
     layout: Layout,
     place: String,
+    ids: Ids,
+    warnings: Vec<String>,
+}
+
+impl Arrays {
+    /// Rows and columns of the matrix.
+    pub fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    /// Where the entries came from, for messages.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Takes out the ids of the rows and columns, and what the reader of the answer should know of
+    /// how they were read.
+    pub fn take_ids(&mut self) -> (Ids, Vec<String>) {
+        (std::mem::replace(&mut self.ids, Ids::INDICES), std::mem::take(&mut self.warnings))
+    }
 }
 
 impl Model for CompletionFiles {
@@ -74,9 +110,17 @@ impl Model for CompletionFiles {
     type Arrays = Arrays;
     type Problem = Posed<Completion>;
 
+    fn inputs(&self) -> Vec<&Path> {
+        [&self.entries, &self.matrix, &self.mask, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
+
     fn read(&self) -> Result<Arrays, Error> {
         match (&self.entries, &self.matrix, &self.data) {
-            (Some(path), ..) => entries_of_file(path, self.shape),
+            (Some(path), ..) => entries_of_file(path, self.shape, self.ids),
             (_, Some(path), _) if extension(path) == "png" => {
                 let place = path.display().to_string();
                 let Some(mask) = &self.mask else {
@@ -101,7 +145,7 @@ impl Model for CompletionFiles {
             (_, _, Some(path)) => {
                 let mut archive = Archive::open(path)?;
                 if archive.has("row") || !archive.has("matrix") {
-                    return entries_of_archive(&mut archive, path, None);
+                    return entries_of_archive(&mut archive, path, None, self.ids);
                 }
                 let place = archive.place("matrix");
                 let matrix = archive.read("matrix")?.into_matrix(&place)?;
@@ -117,27 +161,37 @@ impl Model for CompletionFiles {
     }
 
     fn pose(arrays: Arrays) -> Result<Posed<Completion>, Error> {
-        let Arrays { entries, shape: (rows, cols), layout, place } = arrays;
+        let Arrays { entries, shape: (rows, cols), layout, place, .. } = arrays;
         let problem = Completion::new(rows, cols, &entries.rows, &entries.cols, entries.values);
         Ok(Posed::new(problem, place)?.with_layout(layout))
     }
 }
 
-fn entries_of_file(path: &Path, asked: Option<Shape>) -> Result<Arrays, Error> {
+fn entries_of_file(path: &Path, asked: Option<Shape>, ids: IdKind) -> Result<Arrays, Error> {
     let place = path.display().to_string();
     match extension(path).as_str() {
-        "csv" => {
-            let entries = csv::entries(open(path)?)
-                .map_err(|fault| Error::Csv { place: place.clone(), fault })?;
-            sized(entries, asked, place)
+        kind @ ("csv" | "tsv" | "data" | "dat") => {
+            let read = ratings::entries(open(path)?, kind, ids)
+                .map_err(|fault| Error::Ratings { place: place.clone(), fault })?;
+            let warnings = read.warnings;
+            match read.ids.are_labels() {
+                true => Ok(Arrays { warnings, ..labelled(read.entries, read.ids, asked, place)? }),
+                false => Ok(Arrays { warnings, ..sized(read.entries, asked, place)? }),
+            }
         }
         "mtx" => {
             let entries = matrix_market::entries(open(path)?)
                 .map_err(|fault| Error::MatrixMarket { place: place.clone(), fault })?;
-            sized(entries, asked, format!("{place} (counted from 0)"))
+            match ids {
+                IdKind::Label => relabelled(entries, 1, asked, place),
+                _ => sized(entries, asked, format!("{place} (counted from 0)")),
+            }
         }
-        "npz" => entries_of_archive(&mut Archive::open(path)?, path, asked),
-        _ => Err(Error::Extension { path: place, accepted: ".csv, .mtx or .npz" }),
+        "npz" => entries_of_archive(&mut Archive::open(path)?, path, asked, ids),
+        _ => {
+            let accepted = ".csv, .mtx or .npz, or for ratings .tsv, .data or .dat";
+            Err(Error::Extension { path: place, accepted })
+        }
     }
 }
 
@@ -146,6 +200,7 @@ fn entries_of_archive(
     archive: &mut Archive,
     path: &Path,
     asked: Option<Shape>,
+    ids: IdKind,
 ) -> Result<Arrays, Error> {
     let [row, col, val] = ["row", "col", "val"].map(|field| archive.place(field));
     let rows = archive.read("row")?.into_indices(&row)?;
@@ -156,6 +211,10 @@ fn entries_of_archive(
             let expected = rows.len();
             return Err(Error::Lengths { place: place.clone(), expected, got });
         }
+    }
+    if ids == IdKind::Label {
+        let entries = Triplets { rows, cols, values, shape: None };
+        return relabelled(entries, 0, asked, path.display().to_string());
     }
     let shape = if archive.has("shape") || asked.is_none() {
         let place = archive.place("shape");
@@ -198,10 +257,43 @@ fn sized(entries: Triplets, asked: Option<Shape>, place: String) -> Result<Array
     let (rows, cols) = shape;
     match rows.checked_mul(cols) {
         Some(n) if n.max(rows).max(cols) <= MOST_ENTRIES => {
-            Ok(Arrays { entries, shape, layout: Layout::Grey, place })
+            let (ids, warnings) = (Ids::INDICES, Vec::new());
+            Ok(Arrays { entries, shape, layout: Layout::Grey, place, ids, warnings })
         }
         _ => Err(Error::TooLarge { place, rows, cols, limit: MOST_ENTRIES }),
     }
+}
+
+/// Entries whose indices stand for labels: those make up the matrix.
+fn labelled(
+    entries: Triplets,
+    ids: Ids,
+    asked: Option<Shape>,
+    place: String,
+) -> Result<Arrays, Error> {
+    let (Side::Labels(rows), Side::Labels(cols), None) = (&ids.rows, &ids.cols, asked) else {
+        return Err(Error::LabelledShape { place });
+    };
+    let shape = (rows.names().len(), cols.names().len());
+    Ok(Arrays { entries, shape, layout: Layout::Grey, place, ids, warnings: Vec::new() })
+}
+
+/// Whole numbers, `first` and up in the file, as labels.
+fn relabelled(
+    mut entries: Triplets,
+    first: usize,
+    asked: Option<Shape>,
+    place: String,
+) -> Result<Arrays, Error> {
+    let relabel = |indices: &mut [usize]| {
+        let mut labels = Labels::default();
+        for index in indices {
+            *index = labels.index(&(*index + first).to_string());
+        }
+        Side::Labels(labels)
+    };
+    let ids = Ids { rows: relabel(&mut entries.rows), cols: relabel(&mut entries.cols) };
+    labelled(entries, ids, asked, place)
 }
 
 /// An error that names the first entry that is bad.
@@ -255,7 +347,8 @@ fn seen_entries(
     if entries.values.is_empty() {
         return Err(Error::NothingSeen { place });
     }
-    Ok(Arrays { entries, shape: matrix.shape(), layout, place })
+    let (ids, warnings) = (Ids::INDICES, Vec::new());
+    Ok(Arrays { entries, shape: matrix.shape(), layout, place, ids, warnings })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{Model, Posed};
 use crate::Error;
 use clap::Args;
 use flatmin::covariance::Covariance;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the data of a covariance problem are.
 #[derive(Debug, Args)]
@@ -25,6 +25,14 @@ impl Model for CovarianceFiles {
     const NAME: &'static str = "covariance";
     type Arrays = Quadratic;
     type Problem = Posed<Covariance>;
+
+    fn inputs(&self) -> Vec<&Path> {
+        [&self.probes, &self.targets, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
 
     fn read(&self) -> Result<Quadratic, Error> {
         Quadratic::read("probes", &self.probes, &self.targets, &self.data)

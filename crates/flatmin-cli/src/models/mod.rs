@@ -15,7 +15,7 @@ mod rpca;
 mod sensing;
 
 pub use bilinear::BilinearFiles;
-pub use completion::CompletionFiles;
+pub use completion::{CompletionFiles, MOST_ENTRIES};
 pub use covariance::CovarianceFiles;
 pub use posed::{Posed, Problem};
 pub use quadnet::QuadNetFiles;
@@ -24,16 +24,18 @@ pub use sensing::SensingFiles;
 
 use crate::Error;
 use clap::{Args, Subcommand};
+use std::path::Path;
 
-/// What a subcommand does, and the model that it does it for: one of linear measurements, or a split.
+/// What a subcommand does, and the model that it does it for: one of linear measurements, among them
+/// completion, whose entries may be ratings, or a split.
 #[derive(Debug, Subcommand)]
-pub enum Models<Settings: Args, SplitSettings: Args> {
+pub enum Models<Settings: Args, CompletionSettings: Args, SplitSettings: Args> {
     /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
     Sensing(Task<SensingFiles, Settings>),
     /// Bilinear sensing: y_i = a_i^T X b_i
     Bilinear(Task<BilinearFiles, Settings>),
     /// Matrix completion: some entries of X are seen
-    Completion(Task<CompletionFiles, Settings>),
+    Completion(Task<CompletionFiles, CompletionSettings>),
     /// Robust PCA: Y = X + S with X of low rank and S sparse, all or some of Y seen
     Rpca(Task<RpcaFiles, SplitSettings>),
     /// Covariance estimation: y_i = x_i^T X x_i with X positive semidefinite (rank 1: phase
@@ -63,6 +65,9 @@ pub trait Model {
     type Arrays;
     /// The problem that they pose.
     type Problem: Problem;
+
+    /// The files that are read.
+    fn inputs(&self) -> Vec<&Path>;
 
     /// Reads the files.
     ///

@@ -26,6 +26,11 @@ impl<P> Posed<P> {
         }
     }
 
+    /// The problem, what the columns of its matrix mean, and where it came from.
+    pub fn into_parts(self) -> (P, Layout, String) {
+        (self.problem, self.layout, self.place)
+    }
+
     /// The same problem, of a picture.
     pub(super) fn with_layout(self, layout: Layout) -> Posed<P> {
         Posed { layout, ..self }

@@ -5,7 +5,7 @@ use super::{Model, Posed};
 use crate::Error;
 use clap::Args;
 use flatmin::quadnet::QuadNet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the data of a network are.
 #[derive(Debug, Args)]
@@ -25,6 +25,14 @@ impl Model for QuadNetFiles {
     const NAME: &'static str = "quadnet";
     type Arrays = Quadratic;
     type Problem = Posed<QuadNet>;
+
+    fn inputs(&self) -> Vec<&Path> {
+        [&self.inputs, &self.targets, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
 
     fn read(&self) -> Result<Quadratic, Error> {
         Quadratic::read("inputs", &self.inputs, &self.targets, &self.data)

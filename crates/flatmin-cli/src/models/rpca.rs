@@ -63,6 +63,11 @@ impl RpcaFiles {
     /// Name of the model, as its subcommand.
     pub const NAME: &'static str = "rpca";
 
+    /// The files that are read.
+    pub fn inputs(&self) -> Vec<&Path> {
+        [&self.matrix, &self.mask, &self.data].into_iter().flatten().map(PathBuf::as_path).collect()
+    }
+
     /// Reads the files.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::read::Source;
 use clap::Args;
 use flatmin::sensing::Sensing;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the data of a sensing problem are.
 #[derive(Debug, Args)]
@@ -35,6 +35,14 @@ impl Model for SensingFiles {
     const NAME: &'static str = "sensing";
     type Arrays = Arrays;
     type Problem = Posed<Sensing>;
+
+    fn inputs(&self) -> Vec<&Path> {
+        [&self.measurements, &self.targets, &self.data]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect()
+    }
 
     fn read(&self) -> Result<Arrays, Error> {
         let mut source = Source::open(self.data.as_deref())?;

@@ -9,6 +9,7 @@ mod mask;
 pub mod matrix_market;
 pub mod npy;
 pub mod npz;
+pub mod ratings;
 mod source;
 
 pub use mask::Mask;

@@ -1,9 +1,12 @@
 //! `flatmin recover`: read, solve, write, report.
 
+mod completion;
 mod measured;
 mod split;
+mod wanted;
 mod watch;
 
+pub use completion::run as completion;
 pub use measured::run as measured;
 pub use split::run as split;
 
@@ -24,10 +27,24 @@ impl<'a> Written<'a> {
     fn conclude(self, report: &Report, json: bool, solved: bool) -> Result<Ending, Error> {
         report::print(report, json)?;
         if !json {
-            for (path, _) in self.0.iter().filter(|(_, result)| result.is_ok()) {
-                report::line(Ok(format!("  wrote {}", path.display())))?;
-            }
+            self.list().try_for_each(|line| report::line(Ok(line)))?;
         }
+        self.end(solved)
+    }
+
+    /// The same, where standard output is taken: on standard error.
+    fn conclude_aside(self, report: &Report, solved: bool) -> Result<Ending, Error> {
+        report::aside(&report.to_string());
+        self.list().for_each(|line| report::aside(&line));
+        self.end(solved)
+    }
+
+    fn list(&self) -> impl Iterator<Item = String> {
+        let written = self.0.iter().filter(|(_, result)| result.is_ok());
+        written.map(|(path, _)| format!("  wrote {}", path.display()))
+    }
+
+    fn end(self, solved: bool) -> Result<Ending, Error> {
         let results = self.0.into_iter().map(|(_, result)| result);
         let failures: Vec<Error> = results.filter_map(Result::err).collect();
         if !failures.is_empty() {

@@ -9,6 +9,7 @@ use crate::write::{self, FrameFolder, Output};
 use crate::{Ending, Error};
 use flatmin::core::MatRef;
 use flatmin::rpca::Decomposition;
+use std::path::Path;
 use std::time::Instant;
 
 /// The files that the answer goes to.
@@ -22,14 +23,16 @@ struct Outputs<'a> {
 
 impl<'a> Outputs<'a> {
     /// Checks every path, so that nothing is lost after a long solve.
-    fn new(settings: &'a SplitSettings) -> Result<Outputs<'a>, Error> {
+    fn new(settings: &'a SplitSettings, inputs: &[&Path]) -> Result<Outputs<'a>, Error> {
         let matrix = settings.out.as_deref().map(Output::matrix_or_picture).transpose()?;
         let sparse = settings.sparse.as_deref().map(Output::numbers).transpose()?;
         let factors = Output::pair(settings.factors.as_deref())?;
         let dual = settings.dual.as_deref().map(Output::numbers).transpose()?;
         let frames = settings.frames_out.as_deref().map(FrameFolder::new).transpose()?;
         let all = matrix.iter().chain(&sparse).chain(factors.iter().flatten()).chain(&dual);
-        write::distinct(all.map(Output::path).chain(frames.iter().map(FrameFolder::path)))?;
+        let all = all.map(Output::path).chain(frames.iter().map(FrameFolder::path));
+        write::distinct(all, inputs)?;
+        frames.iter().try_for_each(|folder| folder.apart(inputs))?;
         Ok(Outputs { matrix, sparse, factors, dual, frames })
     }
 
@@ -83,7 +86,7 @@ impl<'a> Outputs<'a> {
 /// # Errors
 /// For bad input, and when the report cannot be written.
 pub fn run(files: &RpcaFiles, settings: &SplitSettings) -> Result<Ending, Error> {
-    let outputs = Outputs::new(settings)?;
+    let outputs = Outputs::new(settings, &files.inputs())?;
     let matrix = files.read()?;
     outputs.fit(&matrix)?;
     let arrangement = matrix.arrangement();

@@ -1,5 +1,6 @@
 //! What stands between a solve and the person who waits for it.
 
+use flatmin::completion::ratings::Trial;
 use flatmin::core::solver::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
@@ -43,10 +44,25 @@ impl Watch {
         if !self.spinner.is_hidden() {
             self.spinner.set_message(line(progress));
         }
+        self.asked()
+    }
+
+    /// Whether to go on.
+    fn asked(&self) -> ControlFlow<()> {
         match self.interrupted.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
+    }
+
+    /// A penalty was tried on held-out entries.
+    pub(super) fn see_trial(&self, trial: &Trial) -> ControlFlow<()> {
+        if !self.spinner.is_hidden() {
+            let Trial { smoothing, penalty, rmse, rank, .. } = trial;
+            let said = format!("RMSE {rmse:.5}, rank {rank} at penalty {penalty:.3e}");
+            self.spinner.set_message(format!("{said}, smoothing {smoothing}"));
+        }
+        self.asked()
     }
 
     /// The solve has ended.

@@ -1,6 +1,6 @@
 //! A folder of pictures: what stays still and what moves, for every frame.
 
-use super::{cannot_write, png, probe};
+use super::{cannot_write, place, png, probe};
 use crate::Error;
 use crate::read::image::{Layout, Picture};
 use flatmin::core::MatRef;
@@ -29,6 +29,23 @@ impl<'a> FrameFolder<'a> {
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.0
+    }
+
+    /// Checks that no input is one of its pictures.
+    ///
+    /// # Errors
+    /// Names an input that is.
+    pub fn apart(&self, inputs: &[&Path]) -> Result<(), Error> {
+        let folder = place(self.0);
+        for &path in inputs {
+            let input = place(path);
+            let name = input.file_name().unwrap_or_default().to_string_lossy();
+            let ours = ["background_", "foreground_"].iter().any(|part| name.starts_with(part));
+            if ours && input.parent() == Some(&folder) {
+                return Err(Error::OverInput { path: path.display().to_string() });
+            }
+        }
+        Ok(())
     }
 
     /// Makes the folder where it does not exist, and checks that pictures can be written there.

@@ -1,8 +1,10 @@
 //! Writers: `.npy`, `.csv` and PNG, with every path checked before a solve starts.
 
 mod frames;
+mod table;
 
 pub use frames::FrameFolder;
+pub use table::{Prediction, Sink, predictions_to_stdout};
 
 use crate::Error;
 use crate::read::image::{Layout, Picture};
@@ -42,6 +44,14 @@ impl Output {
     /// When the extension is another one, or the file cannot be written.
     pub fn matrix_or_picture(path: &Path) -> Result<Output, Error> {
         Output::checked(path, &[Format::Npy, Format::Csv, Format::Png], ".npy, .csv or .png")
+    }
+
+    /// A file for a table: `.csv`.
+    ///
+    /// # Errors
+    /// When the extension is another one, or the file cannot be written.
+    pub fn table(path: &Path) -> Result<Output, Error> {
+        Output::checked(path, &[Format::Csv], ".csv")
     }
 
     /// Files for a left and a right factor.
@@ -153,19 +163,37 @@ fn probe(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Checks that no two outputs share a path.
+/// Checks that no two outputs are one file, and none is an input, under whatever names.
 ///
 /// # Errors
-/// Names a path that occurs twice.
-pub fn distinct<'a>(outputs: impl IntoIterator<Item = &'a Path>) -> Result<(), Error> {
-    let mut seen: Vec<&Path> = Vec::new();
+/// Names an output that is another one or an input.
+pub fn distinct<'a>(
+    outputs: impl IntoIterator<Item = &'a Path>,
+    inputs: &[&Path],
+) -> Result<(), Error> {
+    let inputs: Vec<PathBuf> = inputs.iter().map(|path| place(path)).collect();
+    let mut seen: Vec<PathBuf> = Vec::new();
     for path in outputs {
-        if seen.contains(&path) {
-            return Err(Error::SamePath { path: path.display().to_string() });
+        let (shown, place) = (|| path.display().to_string(), place(path));
+        if inputs.contains(&place) {
+            return Err(Error::OverInput { path: shown() });
         }
-        seen.push(path);
+        if seen.contains(&place) {
+            return Err(Error::SamePath { path: shown() });
+        }
+        seen.push(place);
     }
     Ok(())
+}
+
+/// A path without links and detours; of a file that does not exist, by its folder.
+fn place(path: &Path) -> PathBuf {
+    let folder = || {
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new("."))).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    fs::canonicalize(path).ok().or_else(folder).unwrap_or_else(|| path.to_owned())
 }
 
 /// NumPy's format, version 1.0: little-endian float64 in C order.
@@ -289,7 +317,14 @@ mod tests {
         fs::write(&path, "kept").unwrap();
         let output = Output::numbers(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"kept");
-        assert!(matches!(distinct([output.path(), output.path()]), Err(Error::SamePath { .. })));
+        assert!(matches!(
+            distinct([output.path(), output.path()], &[]),
+            Err(Error::SamePath { .. })
+        ));
+        let detour = folder.path().join("./x.npy");
+        let twice = distinct([&*path, &detour], &[]);
+        assert!(matches!(twice, Err(Error::SamePath { .. })));
+        assert!(matches!(distinct([&*path], &[&detour]), Err(Error::OverInput { .. })));
         let none = folder.path().join("none/x.npy");
         assert!(matches!(Output::numbers(&none), Err(Error::Io { .. })));
         let png = Output::numbers(&folder.path().join("x.png"));

@@ -7,6 +7,7 @@ mod damage;
 mod inputs;
 mod noise;
 mod outputs;
+mod ratings;
 mod reference;
 mod refusals;
 mod rpca;

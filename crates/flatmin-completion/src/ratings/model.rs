@@ -1,7 +1,7 @@
 //! A fitted model: offsets, and a matrix of low rank for what they leave.
 
 use super::selection::Selected;
-use super::{Observation, Offsets, Ratings, Row, Trial};
+use super::{Observation, Offsets, Ratings, Row, Trial, Weights};
 use crate::{Error, Recovery};
 use flatmin_core::Objective;
 use flatmin_core::linalg::{kernel::dot, row_major};
@@ -47,6 +47,47 @@ impl RatingsModel {
             recovery,
             range,
         }
+    }
+
+    /// The model that an answer makes, whatever program of `offsets.residuals(ratings)` it solves;
+    /// `clip` keeps predictions within the range of the ratings. Rows are folded in by its penalty:
+    /// where it has none, by their offsets alone.
+    ///
+    /// ```
+    /// use flatmin_completion::ratings::{Centring, Ratings, RatingsModel, Shrinkage};
+    /// let ratings = Ratings::new(2, 2, &[0, 0, 1], &[0, 1, 0], vec![1.0, 2.0, 2.0])?;
+    /// let offsets = ratings.offsets(Centring::None, Shrinkage::default())?;
+    /// let exact = ratings.completion().flat().solve()?;
+    /// let model = RatingsModel::of(&ratings, offsets, exact, false)?;
+    /// assert!((model.predict(Some(1), Some(1)) - 4.0).abs() < 1e-6);
+    /// # Ok::<(), flatmin_completion::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the answer is of another shape than the ratings.
+    pub fn of(
+        ratings: &Ratings,
+        offsets: Offsets,
+        recovery: Recovery,
+        clip: bool,
+    ) -> Result<RatingsModel, Error> {
+        let ((d1, d2), (l, r)) = (ratings.shape(), recovery.factors());
+        if (l.nrows(), r.nrows()) != (d1, d2) {
+            return Err(Error::Shape {
+                what: "the answer",
+                expected: format!("that of the ratings, {d1} x {d2}"),
+                got: format!("{} x {}", l.nrows(), r.nrows()),
+            });
+        }
+        let weights = match recovery.objective_kind {
+            Objective::Nuclear => Weights::Nuclear,
+            Objective::Smoothed(s) => Weights::Smoothed(s),
+            _ => Weights::Flat,
+        };
+        let penalty = recovery.penalty.unwrap_or(0.0);
+        let chosen = Selected::given(weights, Some(penalty));
+        let range = clip.then(|| ratings.range());
+        Ok(RatingsModel::new(ratings, offsets, (recovery, penalty), range, chosen))
     }
 
     /// The predicted rating of a column by a row. For `None`, for an index beyond the matrix, and

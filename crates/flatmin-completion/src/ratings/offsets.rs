@@ -132,7 +132,7 @@ impl Offsets {
     }
 
     /// `y - mu - a_i - b_j` for each rating. What is left by rounding alone is zero.
-    pub(super) fn residuals(&self, ratings: &Ratings) -> Vec<f64> {
+    pub fn residuals(&self, ratings: &Ratings) -> Vec<f64> {
         let rest: Vec<f64> =
             ratings.iter().map(|(i, j, y)| y - self.at(Some(i), Some(j))).collect();
         if max_abs(&rest) <= 1e-13 * max_abs(ratings.values()) {

@@ -49,7 +49,8 @@ impl Lists {
         &self.indices
     }
 
-    fn list(&self, i: usize) -> &[u32] {
+    /// Indices of the entries of row `i`.
+    pub fn indices_of(&self, i: usize) -> &[u32] {
         &self.indices[self.places(i)]
     }
 
@@ -73,7 +74,7 @@ impl Lists {
                 || {
                     for (i, out) in out.chunks_exact_mut(q.max(1)).enumerate() {
                         let w = &w[self.places(first + i)];
-                        weighted_sum(self.list(first + i), w, x.data(), out);
+                        weighted_sum(self.indices_of(first + i), w, x.data(), out);
                     }
                 },
             );
@@ -123,7 +124,7 @@ impl Lists {
             || {
                 for (i, out) in out.chunks_exact_mut(q).enumerate() {
                     let u = &u.data()[(first + i) * q..(first + i + 1) * q];
-                    for &j in self.list(first + i) {
+                    for &j in self.indices_of(first + i) {
                         let at = j as usize * q;
                         let value = inner(u, &x.data()[at..at + q]);
                         add(value, &y.data()[at..at + q], out);
@@ -190,7 +191,7 @@ impl Lists {
                         let places = self.places(i);
                         let start = self.starts[first];
                         let out = &mut out[places.start - start..places.end - start];
-                        for (out, &j) in out.iter_mut().zip(self.list(i)) {
+                        for (out, &j) in out.iter_mut().zip(self.indices_of(i)) {
                             let at = j as usize * q;
                             *out = inner(u, &v.data()[at..at + q]);
                         }
@@ -257,7 +258,7 @@ impl<const K: usize, F: FnMut(usize, &[[f64; LANES]; K])> WithSimd for Moments<'
         let n = LANES / S::F64_LANES;
         let mut out = [[0.0; LANES]; K];
         for i in 0..self.rows {
-            let list = self.lists.list(self.first + i);
+            let list = self.lists.indices_of(self.first + i);
             for h in 0..n {
                 let mut sums = [simd.splat_f64s(0.0); K];
                 for &j in list {

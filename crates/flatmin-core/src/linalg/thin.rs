@@ -1,6 +1,6 @@
 //! Tall matrices of few columns, row by row: what products with sampled entries gather from.
 
-use super::kernel::{dot, vectorised};
+use super::kernel::{axpy_inline, dot, vectorised};
 use faer::{Mat, MatRef};
 
 /// Columns of a block: one vector register of the widest machines.
@@ -121,12 +121,17 @@ impl Thin {
     pub fn transpose_times(&self, other: &Thin) -> Mat<f64> {
         let (k, l) = (self.width, other.width);
         let mut sums = vec![0.0; k * l];
-        for i in 0..self.rows {
-            let b = &other.row(i)[..l];
-            for (sum, a) in sums.chunks_exact_mut(l.max(1)).zip(self.row(i)) {
-                sum.iter_mut().zip(b).for_each(|(s, b)| *s += a * b);
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..self.rows {
+                    let b = &other.row(i)[..l];
+                    for (sum, a) in sums.chunks_exact_mut(l.max(1)).zip(self.row(i)) {
+                        axpy_inline(*a, b, sum);
+                    }
+                }
+            },
+        );
         Mat::from_fn(k, l, |i, j| sums[i * l + j])
     }
 
@@ -134,12 +139,22 @@ impl Thin {
     pub fn add_product(&mut self, t: f64, b: &Thin, c: MatRef<'_, f64>) {
         let width = self.width;
         let c = Thin::from_fn(c.nrows(), c.ncols(), |i, j| t * c[(i, j)]);
-        for i in 0..self.rows {
-            for (j, b) in b.row(i)[..c.rows].iter().enumerate() {
-                let row = &mut self.row_mut(i)[..width];
-                row.iter_mut().zip(c.row(j)).for_each(|(a, c)| *a += b * c);
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..self.rows {
+                    let row = &mut self.row_mut(i)[..width];
+                    for (j, b) in b.row(i)[..c.rows].iter().enumerate() {
+                        axpy_inline(*b, c.row(j), row);
+                    }
+                }
+            },
+        );
+    }
+
+    /// The first `k` columns.
+    pub fn leading(&self, k: usize) -> Thin {
+        Thin::from_fn(self.rows, k, |i, j| self.row(i)[j])
     }
 
     /// `[A, B]`.

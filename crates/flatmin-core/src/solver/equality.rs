@@ -101,16 +101,7 @@ impl Equality<'_> {
         // Scaled by its norm any dual vector is feasible. The margin keeps it so under the
         // rounding errors of whoever checks it.
         let longest = 1.0 / (largest.max(0.0) * (1.0 + 1e-14));
-        let scale = match self.slack {
-            Slack::Exact => longest.min(1.0),
-            Slack::Ridge(rho) => {
-                // The best multiple of y, as far as it is feasible.
-                let best = dot(&y, self.b) / (rho * dot(&y, &y)).max(f64::MIN_POSITIVE);
-                best.clamp(0.0, longest)
-            }
-            Slack::Ball(_) if self.dual_value(&y) > 0.0 => longest.min(1.0),
-            Slack::Ball(_) => 0.0,
-        };
+        let scale = self.slack.multiple(dot(&y, self.b), dot(&y, &y), longest);
         y.iter_mut().for_each(|y| *y *= scale);
         let lower = self.dual_value(&y);
         Bound { y, lower }

@@ -44,7 +44,7 @@ use exact::Outcome;
 use fit::{BACKWARD, CLOSE, Fit, in_range};
 use point::Point;
 use program::Form;
-use sampled::Posed;
+use sampled::{Posed, bounded, penalised as penalised_entries};
 use slack::Slack;
 use variables::Variables;
 
@@ -103,7 +103,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     };
     let seen = variables.dims(map);
     let found = match sparse(program, &variables, exact, &mut monitor)? {
-        Some(found) if found.is_final(program.tolerance, seen, &monitor) => found,
+        Some(found) if found.is_final(program.tolerance, (seen, exact), &monitor) => found,
         other => dense(program, &variables, exact, other, &mut monitor)?,
     };
     let Found { incumbent, outcome, weights, scale } = found;
@@ -242,9 +242,14 @@ const LARGEST_FORMED: usize = 1 << 20;
 
 impl Found {
     /// Whether the roads that form matrices have nothing to add, or cannot.
-    fn is_final(&self, tolerance: f64, seen: Dims, monitor: &Monitor<'_>) -> bool {
+    fn is_final(&self, tolerance: f64, (seen, exact): (Dims, bool), monitor: &Monitor<'_>) -> bool {
         let proved = self.incumbent.gap() <= tolerance;
-        proved || monitor.stop.is_some() || seen.rows.saturating_mul(seen.cols) > LARGEST_FORMED
+        let large = if exact {
+            seen.rows.saturating_mul(seen.cols) > LARGEST_FORMED
+        } else {
+            slack::is_large(seen)
+        };
+        proved || monitor.stop.is_some() || large
     }
 }
 
@@ -264,10 +269,11 @@ fn sparse(
     exact: bool,
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Found>, Error> {
-    let Dims { rows, cols, .. } = variables.dims(program.map);
-    let equality = exact && program.domain == Domain::General;
+    let seen = variables.dims(program.map);
     let scale = max_abs(program.targets);
-    if !equality || rows.saturating_mul(cols) < sampled::LARGE || scale == 0.0 {
+    let many =
+        seen.rows.saturating_mul(seen.cols) >= sampled::LARGE || (!exact && slack::is_large(seen));
+    if program.domain != Domain::General || !many || scale == 0.0 {
         return Ok(None);
     }
     let Some(pattern) = program.map.pattern() else { return Ok(None) };
@@ -278,7 +284,17 @@ fn sparse(
     let Some(posed) = posed else { return Ok(None) };
     let mut incumbent = Incumbent::default();
     let start = variables.warm_start(program, scale)?;
-    sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?;
+    match program.form {
+        _ if exact => sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?,
+        Form::Penalised(lambda) => {
+            let rho = lambda / scale;
+            penalised_entries::search(&posed, rho, tolerance, start, &mut incumbent, monitor)?;
+        }
+        Form::Bounded(delta) => {
+            bounded::search(&posed, delta / scale, start, &mut incumbent, monitor)?;
+        }
+        Form::Exact => return Ok(None),
+    }
     Ok(Some(Found { incumbent, outcome: Outcome::default(), weights: None, scale }))
 }
 

@@ -1,7 +1,9 @@
 //! The penalised form at one `lambda` after the other, each from the answer before.
 
+use super::domain::Domain;
 use super::program::{Form, Program, check};
 use super::recovery::{Recovery, Status};
+use super::sampled::{Posed, penalised::largest};
 use super::variables::Variables;
 use crate::Error;
 use crate::linalg::{Par, max_abs};
@@ -29,7 +31,15 @@ impl<'a> Program<'a> {
             return Ok(0.0);
         }
         let unit: Vec<f64> = self.targets.iter().map(|b| b / scale).collect();
-        let Variables { left, right, .. } = Variables::of(self)?;
+        let variables = Variables::of(self)?;
+        let many = self.map.pattern().filter(|_| self.domain == Domain::General);
+        if let Some(pattern) = many
+            && let Some(posed) =
+                Posed::new(&pattern, (&unit, 1.0), &variables, self.tolerance, Par::Seq)
+        {
+            return Ok(scale * largest(&posed)?);
+        }
+        let Variables { left, right, .. } = variables;
         let half = left.transpose_times(self.map.adjoint_matrix(&unit).as_ref());
         let back = right.transpose_times(half.transpose()).transpose().to_owned();
         Ok(scale * self.domain.dual_norm(back.as_ref(), Par::Seq)?)

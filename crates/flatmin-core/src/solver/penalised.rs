@@ -6,13 +6,13 @@
 //! `rho = delta / |y|`, and any `Z` near the solution has a multiple that is feasible.
 
 use super::equality::{Bound, Equality, Incumbent};
-use super::exact::{LARGEST_CONE, Outcome, no_fit};
+use super::exact::{Outcome, no_fit};
 use super::interior_point::interior_point;
-use super::linear::{LARGEST_SYSTEM, Rows, Unknowns, measurement_gram};
+use super::linear::{Rows, Unknowns, measurement_gram};
 use super::monitor::Monitor;
 use super::newton::newton;
 use super::point::Point;
-use super::slack::{Slack, too_large};
+use super::slack::{Slack, is_large, too_large};
 
 use crate::linalg::{Cholesky, kernel::dot, norm, operator_norm, row_major};
 use crate::operator::DenseMap;
@@ -48,7 +48,7 @@ pub(super) fn travel(
     if nothing {
         return Ok(Outcome { misfit: Some(1.0), ..Outcome::default() });
     }
-    if dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE {
+    if is_large(dims) {
         return Err(too_large(dims));
     }
     if let Some(start) = start {

@@ -16,7 +16,10 @@
 //! Duality for a bound on the misfit: for `|e| <= delta` and `|B*(y)|_op <= 1`,
 //! `<b, y> - delta |y| <= <b - e, y> = <Z, B*(y)> <= |Z|_*`.
 
+use super::exact::LARGEST_CONE;
+use super::linear::LARGEST_SYSTEM;
 use crate::linalg::{kernel::dot, norm};
+use crate::operator::Dims;
 use crate::{Error, Mat};
 
 /// What a form allows the misfit `b - B(Z)` to be.
@@ -63,6 +66,19 @@ impl Slack {
             Slack::Exact => 0.0,
             Slack::Ridge(rho) => rho,
             Slack::Ball(delta) => delta / norm(y).max(f64::MIN_POSITIVE),
+        }
+    }
+
+    /// The best multiple of a dual vector `y`, up to `longest`, from `<b, y>` and `|y|^2`.
+    pub(super) fn multiple(self, along: f64, squares: f64, longest: f64) -> f64 {
+        match self {
+            Slack::Exact => longest.min(1.0),
+            Slack::Ridge(rho) => {
+                let best = along / (rho * squares).max(f64::MIN_POSITIVE);
+                best.clamp(0.0, longest)
+            }
+            Slack::Ball(delta) if along > delta * squares.sqrt() => longest.min(1.0),
+            Slack::Ball(_) => 0.0,
         }
     }
 
@@ -124,10 +140,16 @@ pub(super) fn best_multiple(c: &[f64], r: &[f64], delta: f64) -> Option<f64> {
     (t > -1.0).then_some(1.0 + t)
 }
 
+/// Whether a problem is too large for second-order systems.
+pub(super) fn is_large(dims: Dims) -> bool {
+    dims.measurements > LARGEST_SYSTEM || dims.rows + dims.cols > LARGEST_CONE
+}
+
 /// The most an `Error` is told about a problem that is too large for second-order systems.
-pub(super) fn too_large(dims: crate::operator::Dims) -> Error {
+pub(super) fn too_large(dims: Dims) -> Error {
     let got = format!("{} measurements of {} x {}", dims.measurements, dims.rows, dims.cols);
-    let rule = "at most 6000 measurements, and 700 rows and columns together";
+    let rule =
+        "at most 6000 measurements, and 700 rows and columns together, but for sampled entries";
     Error::Parameter { name: "the size of a problem with a penalty or a noise bound", rule, got }
 }
 

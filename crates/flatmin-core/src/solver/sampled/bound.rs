@@ -22,28 +22,27 @@ use crate::linalg::thin::Thin;
 /// `alpha`.
 const ALPHA: f64 = 100.0;
 
-/// Polynomials of one `c` are tried up to this degree, and then with another `c`.
-const DEGREE: usize = 40;
-
 /// Degree at which a `c` that is too small is recognised.
 const EARLY: usize = 3;
 
 /// A bound on the largest eigenvalue of `G`, given by `product`, from eight Gaussian vectors; as
-/// soon as one below `enough` is found. Doubling accuracy beyond that costs twice the products.
+/// soon as one below `enough` is found. Polynomials for `c`, at first `guess`, are tried up to a
+/// degree, and then with another `c`. Doubling accuracy beyond that costs twice the products.
 pub(super) fn largest_eigenvalue(
     probes: &Thin,
     enough: f64,
+    (guess, degree): (f64, usize),
     mut product: impl FnMut(&Thin) -> Thin,
 ) -> f64 {
     let mut best = f64::INFINITY;
-    let mut c = 0.3 * enough;
+    let mut c = guess;
     let size = largest(probes);
     for _ in 0..4 {
         let mut before = probes.clone();
         let mut now = product(probes);
         now.combine(2.0 / c, -1.0, probes);
         let mut estimate = c;
-        for k in 1..=DEGREE {
+        for k in 1..=degree {
             let grown = largest(&now);
             if !grown.is_finite() {
                 break;
@@ -94,7 +93,7 @@ mod tests {
                     .map(|i| if i == 7 { top } else { top * bulk * i as f64 / 400.0 })
                     .collect();
                 let mut count = 0;
-                let bound = largest_eigenvalue(&probes, 1.0 - 1e-6, |x| {
+                let bound = largest_eigenvalue(&probes, 1.0 - 1e-6, (0.3, 40), |x| {
                     count += 1;
                     let mut x = x.clone();
                     x.scale_rows(&w);

@@ -31,6 +31,10 @@ const PAID: f64 = 0.1;
 /// Square of the norm of `N` below which the certificate leaves room.
 const ROOM: f64 = 1.0 - 1e-6;
 
+/// Where the bound on that square starts, and the degree it may go to.
+const FIRST_GUESS: f64 = 0.3;
+const DEGREE: usize = 40;
+
 /// A dual vector and what is known of it.
 pub(super) struct Proof {
     /// In row order.
@@ -112,7 +116,7 @@ fn beyond_norm(posed: &Posed<'_>, matrix: &Scaled<'_>, u: &Thin, w: &Thin) -> f6
         let along = basis.transpose_times(x);
         x.add_product(-1.0, basis, along.as_ref());
     };
-    let square = bound::largest_eigenvalue(&probes, ROOM, |x| {
+    let square = bound::largest_eigenvalue(&probes, ROOM, (FIRST_GUESS, DEGREE), |x| {
         let mut x = x.clone();
         project(&mut x, w);
         let mut image = matrix.times(&x);

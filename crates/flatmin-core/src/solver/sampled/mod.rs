@@ -1,16 +1,24 @@
-//! The fast road for many sampled entries: nothing of the size of the matrix is formed.
+//! The roads for many sampled entries: nothing of the size of the matrix is formed.
 //!
-//! As [`gauss_newton`](super::gauss_newton), it fits a matrix of one rank and certifies it afterwards,
+//! Exact entries: as [`gauss_newton`](super::gauss_newton), it fits a matrix of one rank and certifies it afterwards,
 //! but by products of the sparse matrix with thin ones: a spectral start by subspace iteration
 //! ([`scaled`]), Gauss-Newton with conjugate gradients on the tangent space ([`fit`], [`tangent`]), and
 //! a certificate whose norm is bounded by a randomised Chebyshev iteration ([`certificate`],
 //! [`bound`]). The fit does not depend on the objective: it enters through the whitening of the
 //! certificate alone. That no other matrix is as good is not looked into here.
+//!
+//! Entries with noise: [`penalised`], and [`bounded`] by way of it.
 
+mod amplitudes;
 mod blocks;
 mod bound;
+pub(super) mod bounded;
 mod certificate;
+mod dual;
 mod fit;
+mod gradients;
+pub(super) mod penalised;
+mod ridge;
 mod scaled;
 mod tangent;
 
@@ -22,7 +30,7 @@ use super::variables::Variables;
 use crate::linalg::kernel::dot;
 use crate::linalg::thin::{LANES, Thin};
 use crate::linalg::{Par, norm};
-use crate::operator::{Pattern, Whitening};
+use crate::operator::{Dims, Pattern, Whitening};
 use crate::theory::degrees_of_freedom;
 use crate::{Error, Mat, MatRef};
 use fit::{Fitted, fit};
@@ -81,6 +89,32 @@ impl<'a> Posed<'a> {
     fn matrix<'b>(&'b self, by_row: &'b [f64], by_col: &'b [f64]) -> Scaled<'b> {
         let Posed { pattern, par, p1, p2, .. } = self;
         Scaled { pattern, par: *par, p1, p2, by_row, by_col }
+    }
+
+    /// Sizes in whitened variables.
+    fn dims(&self) -> Dims {
+        let measurements = self.by_row.len();
+        Dims { rows: self.left.rank(), cols: self.right.rank(), measurements }
+    }
+
+    /// `rho D_i^2`; any positive number where nothing is seen.
+    fn weights(&self, p: &[f64], rho: f64) -> Vec<f64> {
+        p.iter().map(|p| if *p > 0.0 { rho / (p * p) } else { 1.0 }).collect()
+    }
+
+    /// `A(L R^T) - b`, in row order.
+    fn residual(&self, l: &Thin, r: &Thin) -> Vec<f64> {
+        let mut e = self.pattern.by_row().values(self.par, l, r);
+        e.iter_mut().zip(&self.by_row).for_each(|(e, b)| *e -= b);
+        e
+    }
+
+    /// `|P^{-1} X|_F^2`: one side's part of twice the norm.
+    fn squares(p: &[f64], x: &Thin) -> f64 {
+        let inverse: Vec<f64> = p.iter().map(|p| if *p > 0.0 { 1.0 / p } else { 0.0 }).collect();
+        let mut x = x.clone();
+        x.scale_rows(&inverse);
+        x.dot(&x)
     }
 
     /// Rows of the seen ones, put where they belong.

@@ -36,6 +36,31 @@ impl Scaled<'_> {
         out
     }
 
+    /// `S S^T` or `S^T S`, the smaller of the two; its lower triangle.
+    pub(super) fn gram(&self) -> Mat<f64> {
+        let (rows, cols) = (self.p1.len(), self.p2.len());
+        // Each entry of the longer side adds the product of its list with itself.
+        let (lists, w, outer, inner) = if rows <= cols {
+            (self.pattern.by_col(), self.by_col, self.p2, self.p1)
+        } else {
+            (self.pattern.by_row(), self.by_row, self.p1, self.p2)
+        };
+        let mut gram = Mat::zeros(inner.len(), inner.len());
+        let mut values = Vec::new();
+        for (i, outer) in outer.iter().enumerate() {
+            let list = lists.indices_of(i);
+            values.clear();
+            values
+                .extend(lists.places(i).zip(list).map(|(t, &j)| w[t] * outer * inner[j as usize]));
+            for (a, (&j, v)) in list.iter().zip(&values).enumerate() {
+                // Indices rise along a list.
+                let mut column = gram.col_mut(j as usize);
+                list[a..].iter().zip(&values[a..]).for_each(|(&i, u)| column[i as usize] += u * v);
+            }
+        }
+        gram
+    }
+
     /// About the leading singular values, and their right vectors, of `blocks` blocks: subspace
     /// iteration from a fixed random start (Halko, Martinsson, Tropp, *Finding structure with
     /// randomness*, SIAM Review 53, 2011).

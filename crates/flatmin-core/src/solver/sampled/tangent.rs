@@ -13,6 +13,7 @@
 //! on which the system is zero, as is its right-hand side.
 
 use super::blocks::Blocks;
+use super::gradients::{Until, conjugate_gradients};
 use crate::linalg::Par;
 use crate::linalg::thin::Thin;
 use crate::operator::Pattern;
@@ -51,32 +52,9 @@ impl Tangent<'_> {
     /// `Rt` with `(B - C^T A^{-1} C) Rt = g`, to a relative residual in the norm of `B^{-1}`, in at
     /// most `limit` steps. The first iterate moves along `B^{-1} g`.
     pub(super) fn reduced(&self, g: Thin, tolerance: f64, limit: usize) -> Thin {
-        let mut r = g;
-        let mut x = Thin::zeros(r.rows(), r.width());
-        let mut z = r.clone();
-        self.right.solve(self.par, &mut z);
-        let mut p = z.clone();
-        let mut size = r.dot(&z);
-        let floor = tolerance * tolerance * size;
-        for _ in 0..limit {
-            let image = self.schur(&p);
-            let curvature = p.dot(&image);
-            if !(curvature > 0.0 && size > 0.0) {
-                break;
-            }
-            let step = size / curvature;
-            x.combine(1.0, step, &p);
-            r.combine(1.0, -step, &image);
-            z.clone_from(&r);
-            self.right.solve(self.par, &mut z);
-            let next = r.dot(&z);
-            if next <= floor {
-                break;
-            }
-            p.combine(next / size, 1.0, &z);
-            size = next;
-        }
-        x
+        let precondition = |z: &mut Thin| self.right.solve(self.par, z);
+        let until = Until { tolerance, radius: f64::INFINITY, steps: limit };
+        conjugate_gradients(g, &until, precondition, |p| self.schur(p)).x
     }
 
     /// `(Lt, Rt)` with `J^T J (Lt, Rt) = (gl, gr)`, to a relative residual.

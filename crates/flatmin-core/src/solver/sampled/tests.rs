@@ -137,3 +137,5 @@ fn too_few_entries_are_not_certified() {
     let truth = crate::linalg::leading_svd(planted.truth.as_ref(), 6, Par::Seq).unwrap();
     assert!(answer.lower_bound <= truth.s.iter().sum::<f64>());
 }
+
+mod noise;

@@ -1,0 +1,361 @@
+//! The penalised form over many sampled entries: nothing of the size of the matrix is formed.
+//!
+//! In factors `X = L R^T`, with as many columns as the solution has, or more, it is the smooth problem
+//!
+//! ```text
+//! min  |A(L R^T) - b|^2 / 2 + (rho / 2) (|D1 L|_F^2 + |D2 R|_F^2),
+//! ```
+//!
+//! and for sampled entries the best `L` of a given `R` is one small ridge regression a row
+//! ([`ridge`](super::ridge)). What is left is a function of `R` alone, whose Newton steps are taken by
+//! conjugate gradients: with `e = A(L R^T) - b` and `E = A*(e)`, the Hessian of the whole is
+//!
+//! ```text
+//! [ A  C ]    A_i = sum_j r_j r_j^T + rho D1_i^2,    B_j = sum_i l_i l_i^T + rho D2_j^2,
+//! [ C^T B ]   (C x)_i = sum_j r_j (x_j^T l_i) + (E x)_i,
+//! ```
+//!
+//! and that of the function of `R` its Schur complement `B - C^T A^{-1} C`. The preconditioner `B` makes
+//! the first direction the ridge regressions of `R` for `L`: alternating least squares, which cannot
+//! fail to descend, and takes over where a Newton step does not. Unlike in the fit of exact entries the
+//! residual does not vanish, and neither may the term with `E`.
+//!
+//! The weight `rho` comes down to its value in stages, and with it the rank grows: where the dual matrix
+//! `-P1 E P2 / rho` has singular values above one beyond the frames of the solution so far, their vectors
+//! are new columns. Once it has none, it proves the answer ([`dual`](super::dual)).
+//!
+//! References: Golub, Pereyra, *Separable nonlinear least squares: the variable projection method and its
+//! applications*, Inverse Problems 19, 2003; Hastie, Mazumder, Lee, Zadeh, *Matrix completion and low-rank
+//! SVD via fast alternating least squares*, JMLR 16, 2015.
+
+use super::Posed;
+use super::amplitudes::amplitudes;
+use super::dual::Dual;
+use super::gradients::{Reached, Until, conjugate_gradients};
+use super::ridge::Ridge;
+use crate::Error;
+use crate::linalg::kernel::dot;
+use crate::linalg::thin::{LANES, Thin};
+use crate::solver::equality::{Bound, Candidate, Incumbent};
+use crate::solver::monitor::Monitor;
+use crate::solver::point::Point;
+use crate::solver::slack::Slack;
+
+/// Factor between the weights of two stages.
+const STAGE: f64 = 2.5;
+
+/// Looks at one weight.
+const LOOKS: usize = 60;
+
+/// Steps between two looks.
+const STEPS: usize = 40;
+
+/// Directions without curvature until columns are looked for.
+const HITS: usize = 3;
+
+/// Radius of a trust region before it is known, in lengths of a step of alternating least squares.
+const FAR: f64 = 20.0;
+
+/// Parts of the expected decrease that shrink the trust region and let it grow, and by how much.
+const POOR: f64 = 0.1;
+const GOOD: f64 = 0.7;
+const SHRINK: f64 = 4.0;
+
+/// Largest relative residual of the inner iteration, and its most steps.
+const INNER: (f64, usize) = (0.1, 80);
+
+/// Accuracy of a stage, and of the first look at the last one: the root of the decrease to come,
+/// relative to the objective.
+const ROUGH: f64 = 1e-2;
+
+/// The most accurate that a look is, and the factor from one to the next.
+const FINEST: f64 = 1e-13;
+const FINER: f64 = 0.1;
+
+/// Least excess of a singular value over one that makes a new column.
+const NEW: f64 = 1e-10;
+
+/// Rounds of the first looks, and the most.
+const ROUNDS: usize = 8;
+const MOST_ROUNDS: usize = 64;
+
+/// A pair of factors, with the best `L` for its `R`.
+struct Here<'a> {
+    posed: &'a Posed<'a>,
+    rho: f64,
+    l: Thin,
+    r: Thin,
+    left: Ridge,
+    /// `A(L R^T) - b` in row order and in column order.
+    by_row: Vec<f64>,
+    by_col: Vec<f64>,
+    /// The objective, over `rho`.
+    value: f64,
+}
+
+/// Where to go from a pair of factors.
+struct Steps {
+    /// By Newton's method; `None` where there is nothing to gain.
+    newton: Option<Reached>,
+    /// By alternating least squares.
+    alternating: Thin,
+    /// The root of the decrease to come, relative to the objective.
+    gain: f64,
+}
+
+impl<'a> Here<'a> {
+    fn new(posed: &'a Posed<'a>, rho: f64, r: Thin) -> Here<'a> {
+        let (rows, par) = (posed.pattern.by_row(), posed.par);
+        let left = Ridge::new(par, rows, &r, posed.weights(&posed.p1, rho));
+        let l = left.fit(par, rows, &r, &posed.by_row);
+        let by_row = posed.residual(&l, &r);
+        let by_col = posed.pattern.in_col_order(&by_row);
+        let norms = Posed::squares(&posed.p1, &l) + Posed::squares(&posed.p2, &r);
+        let value = 0.5 * norms + dot(&by_row, &by_row) / (2.0 * rho);
+        Here { posed, rho, l, r, left, by_row, by_col, value }
+    }
+
+    /// The directions for `R`, when there is more than `goal` to gain.
+    fn steps(&self, goal: f64, radius: &mut f64) -> Steps {
+        let Here { posed, l, r, .. } = self;
+        let (rows, cols, par) = (posed.pattern.by_row(), posed.pattern.by_col(), posed.par);
+        let right = Ridge::new(par, cols, l, posed.weights(&posed.p2, self.rho));
+        // Downhill: -(E^T L + rho D2^2 R).
+        let mut weighted = r.clone();
+        weighted.scale_rows(right.weights());
+        let mut g = cols.times(par, &self.by_col, l);
+        g.combine(-1.0, -1.0, &weighted);
+        let mut alternating = g.clone();
+        right.solve(par, cols, l, &mut alternating);
+        let gain = (g.dot(&alternating).max(0.0) / (self.rho * self.value)).sqrt();
+        if gain <= goal {
+            return Steps { newton: None, alternating, gain };
+        }
+        // Far away precision is wasted, and near the end more than is left to gain.
+        let wanted = gain.max(0.1 * goal / gain).min(INNER.0);
+        let precondition = |z: &mut Thin| right.solve(par, cols, l, z);
+        *radius = radius.min(FAR * g.dot(&alternating).sqrt());
+        let until = Until { tolerance: wanted, radius: *radius, steps: INNER.1 };
+        let newton = conjugate_gradients(g, &until, precondition, |x| {
+            // C x, A^{-1} C x, and (B - C^T A^{-1} C) x.
+            let mut z = rows.couple(par, l, x, r);
+            z.combine(1.0, 1.0, &rows.times(par, &self.by_row, x));
+            self.left.solve(par, rows, r, &mut z);
+            let mut out = cols.couple(par, x, l, l);
+            let mut weighted = x.clone();
+            weighted.scale_rows(right.weights());
+            out.combine(1.0, 1.0, &weighted);
+            out.combine(1.0, -1.0, &cols.couple(par, r, &z, l));
+            out.combine(1.0, -1.0, &cols.times(par, &self.by_col, &z));
+            out
+        });
+        Steps { newton: Some(newton), alternating, gain }
+    }
+
+    /// Steps until there is no more than `goal` to gain, or `hits` directions without curvature were met:
+    /// columns are missing, or too small. Whether the goal was reached comes with it.
+    fn descend(
+        mut self,
+        goal: f64,
+        mut hits: usize,
+        bound: f64,
+        monitor: &mut Monitor<'_>,
+    ) -> (Here<'a>, bool) {
+        let mut radius = f64::INFINITY;
+        for _ in 0..STEPS {
+            let Steps { newton, alternating, gain } = self.steps(goal, &mut radius);
+            let go_on = monitor.tick("fitting ratings", self.value, bound, gain, self.r.width());
+            let Some(newton) = newton.filter(|_| go_on) else {
+                return (self, gain <= goal);
+            };
+            let moved = |by: &Thin| {
+                let mut r = self.r.clone();
+                r.combine(1.0, 1.0, by);
+                Here::new(self.posed, self.rho, r)
+            };
+            let mut next = moved(&newton.x);
+            let kept = self.rho * (self.value - next.value) / newton.decrease;
+            if kept < POOR || kept.is_nan() {
+                radius = newton.length / SHRINK;
+            } else if kept > GOOD {
+                radius = radius.max(2.0 * newton.length);
+            }
+            let lower = |next: &Here<'_>| next.value < self.value;
+            if !lower(&next) {
+                next = moved(&alternating);
+            }
+            if !lower(&next) {
+                // What rounding leaves is no descent.
+                return (self, true);
+            }
+            self = next;
+            if newton.flat && gain < ROUGH {
+                hits -= 1;
+                if hits == 0 {
+                    break;
+                }
+            }
+        }
+        (self, false)
+    }
+
+    /// The matrix in whitened variables, without singular values below a part of the objective.
+    fn point(&self, unused: f64) -> Result<Point, Error> {
+        let l = self.posed.left.inverse_times(self.l.to_mat().as_ref());
+        let r = self.posed.right.inverse_times(self.r.to_mat().as_ref());
+        if l.ncols() == 0 {
+            return Ok(Point::zero(self.posed.dims()));
+        }
+        let point = Point::from_factors(l.as_ref(), r.as_ref())?;
+        let used = point.s.iter().filter(|&&s| s > unused * self.value).count();
+        Ok(point.leading(used))
+    }
+
+    /// A point made of these factors, with what it costs.
+    fn candidate(&self, point: &Point) -> Candidate {
+        let misfit = if point.rank() == self.r.width() {
+            dot(&self.by_row, &self.by_row)
+        } else {
+            let (l, r) = point.balanced();
+            let left = Thin::from_mat(self.posed.left.times(l.as_ref()).as_ref());
+            let e = self.posed.residual(&left, &self.posed.columns(r.as_ref()));
+            dot(&e, &e)
+        };
+        let value = point.nuclear_norm() + misfit / (2.0 * self.rho);
+        Candidate { point: point.clone(), infeasibility: 0.0, value }
+    }
+}
+
+/// What the dual matrix of a point says.
+struct Look {
+    /// Columns to go on from.
+    next: Thin,
+    /// How many of them are new: for singular values above one.
+    new: usize,
+    /// Whether the proof found more of it than the estimate.
+    coarse: bool,
+}
+
+/// Looks for singular values above `1 + margin` of the dual matrix beyond the frames of a point; with an
+/// incumbent the bound that it proves is offered.
+fn look(
+    here: &Here<'_>,
+    point: &Point,
+    (margin, rounds): (f64, usize),
+    incumbent: Option<&mut Incumbent>,
+) -> Result<Look, Error> {
+    let posed = here.posed;
+    let scale = -1.0 / here.rho;
+    let y: Vec<f64> = here.by_row.iter().map(|e| scale * e).collect();
+    let turned: Vec<f64> = here.by_col.iter().map(|e| scale * e).collect();
+    let u = posed.spread(posed.left, point.u.as_ref());
+    let v = posed.spread(posed.right, point.v.as_ref());
+    let dual = Dual { matrix: posed.matrix(&y, &turned), u: &u, v: &v };
+    let found = dual.leading(LANES, rounds)?;
+    let estimate = found.s.first().copied().unwrap_or(0.0);
+    let mut coarse = false;
+    if let Some(incumbent) = incumbent {
+        let norm = dual.norm(estimate)?;
+        coarse = norm > estimate.max(1.0) + margin.min(0.1 * posed.tolerance);
+        let (along, squares) = (dot(&y, &posed.by_row), dot(&y, &y));
+        let slack = Slack::Ridge(here.rho);
+        let multiple = slack.multiple(along, squares, 1.0 / norm);
+        let mut y = posed.pattern.in_given_order(y.clone());
+        y.iter_mut().for_each(|y| *y *= multiple);
+        let lower = multiple * along - slack.dual_cost(&y);
+        incumbent.offer_bound(Bound { y, lower });
+    }
+    let room = posed.left.rank().min(posed.right.rank()) - point.rank();
+    let new = found.s.iter().take_while(|&&s| s > 1.0 + margin).count().min(room);
+    let (u, v) = (u.beside(&found.u.leading(new)), v.beside(&found.v.leading(new)));
+    let mut s = point.s.clone();
+    s.resize(point.rank() + new, 0.0);
+    if new > 0 {
+        s = amplitudes(posed, here.rho, (&u, &v), s);
+    }
+    let kept: Vec<usize> = (0..s.len()).filter(|&c| s[c] > 0.0).collect();
+    let mut next =
+        Thin::from_fn(v.rows(), kept.len(), |j, c| v.row(j)[kept[c]] * s[kept[c]].sqrt());
+    next.scale_rows(&posed.p2);
+    Ok(Look { next, new, coarse })
+}
+
+/// Offers the best answer that it finds at the weight `rho`.
+pub(in crate::solver) fn search(
+    posed: &Posed<'_>,
+    rho: f64,
+    tolerance: f64,
+    start: Option<Point>,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) -> Result<(), Error> {
+    let mut stage = rho;
+    let mut r = match &start {
+        Some(point) => posed.columns(point.balanced().1.as_ref()),
+        None => {
+            stage = next_stage(largest(posed)?, rho);
+            Thin::zeros(posed.p2.len(), 0)
+        }
+    };
+    loop {
+        let last = stage == rho;
+        let mut goal = ROUGH;
+        let (mut rounds, mut hits) = (ROUNDS, HITS);
+        for _ in 0..LOOKS {
+            let here = Here::new(posed, stage, r);
+            let (here, reached) = here.descend(goal, hits, incumbent.lower(), monitor);
+            let point = here.point(goal * goal)?;
+            if last {
+                incumbent.offer(here.candidate(&point));
+            }
+            let proof = last.then_some(&mut *incumbent);
+            let Look { next, new, coarse } = look(&here, &point, (goal.max(NEW), rounds), proof)?;
+            r = next;
+            if monitor.stop.is_some() || (last && incumbent.gap() <= tolerance) {
+                return Ok(());
+            }
+            // Where no column is missing, those there are must find their size.
+            hits = if new > 0 { HITS } else { STEPS };
+            if new > 0 || !reached {
+                continue;
+            }
+            if !last || (goal <= FINEST && rounds >= MOST_ROUNDS) {
+                break;
+            }
+            // More digits, and more of the spectrum where the proof saw more.
+            goal = (FINER * goal).max(FINEST);
+            if coarse {
+                rounds = (2 * rounds).min(MOST_ROUNDS);
+            }
+        }
+        if last {
+            return Ok(());
+        }
+        stage = next_stage(stage, rho);
+    }
+}
+
+/// The least weight at which the answer is zero, the norm of the matrix of the targets.
+pub(in crate::solver) fn largest(posed: &Posed<'_>) -> Result<f64, Error> {
+    let none = [posed.p1.len(), posed.p2.len()].map(|n| Thin::zeros(n, 0));
+    let matrix = posed.matrix(&posed.by_row, &posed.by_col);
+    let found = Dual { matrix, u: &none[0], v: &none[1] }.leading(LANES, MOST_ROUNDS)?;
+    Ok(found.s.first().copied().unwrap_or(0.0))
+}
+
+/// The weight after `from` on the way down to `rho`.
+fn next_stage(from: f64, rho: f64) -> f64 {
+    if from > STAGE * STAGE.sqrt() * rho { from / STAGE } else { rho }
+}
+
+/// The gradient of the function of `R`, over the columns, and an accurate Newton step.
+#[cfg(test)]
+pub(super) fn gradient_and_newton(posed: &Posed<'_>, rho: f64, r: Thin) -> (Thin, Thin) {
+    let here = Here::new(posed, rho, r);
+    let mut weighted = here.r.clone();
+    weighted.scale_rows(&posed.weights(&posed.p2, rho));
+    let mut g = posed.pattern.by_col().times(posed.par, &here.by_col, &here.l);
+    g.combine(1.0, 1.0, &weighted);
+    let newton = here.steps(1e-12, &mut f64::INFINITY.clone()).newton.map(|reached| reached.x);
+    (g, newton.unwrap_or_else(|| Thin::zeros(0, 0)))
+}
