@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::spec::Scale;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Text of `--help`.
 pub const HELP: &str = "\
@@ -126,7 +126,14 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
                 options.seed = seed.ok_or(Error::BadValue { option: "--seed", rule, got })?;
             }
             "--out" => options.out = Some(value("--out", "a directory")?.into()),
-            "--data" => options.data = Some(value("--data", "a folder of ratings")?.into()),
+            "--data" => {
+                let rule = "a folder of ratings";
+                let got = value("--data", rule)?;
+                if !Path::new(&got).is_dir() {
+                    return Err(Error::BadValue { option: "--data", rule, got });
+                }
+                options.data = Some(got.into());
+            }
             "--spec" => options.spec = Some(value("--spec", "a TOML file")?.into()),
             option if option.starts_with('-') => {
                 return Err(Error::UnknownOption { option: option.to_owned() });
@@ -155,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_contracts_lines_are_understood() {
-        let line = "fig3 nonuniform --scale paper --jobs 2 --seed 7 --out DIR --data D --fresh";
+        let line = "fig3 nonuniform --scale paper --jobs 2 --seed 7 --out DIR --data . --fresh";
         let expected = Options {
             experiments: vec!["fig3".to_owned(), "nonuniform".to_owned()],
             scale: Scale::Paper,
@@ -163,7 +170,7 @@ mod tests {
             seed: 7,
             out: Some("DIR".into()),
             spec: None,
-            data: Some("D".into()),
+            data: Some(".".into()),
             fresh: true,
         };
         assert_eq!(parse_line(line), Ok(Command::Run(expected)));
@@ -183,6 +190,7 @@ mod tests {
             ("--scale big", "quick or paper, got 'big'"),
             ("--seed -1", "got '-1'"),
             ("--list=yes", "unknown option --list=yes"),
+            ("--data nowhere", "a folder of ratings, got 'nowhere'"),
             ("--spec a.toml --scale paper", "own grid"),
             ("fig3 --spec a.toml", "own grid"),
         ] {

@@ -6,11 +6,11 @@ use crate::claims::{self, Claim, claims};
 use crate::experiment::{EXPERIMENTS, Experiment, RATINGS, select};
 use crate::figure::{Figure, figures, of_ratings, timed};
 use crate::progress::Progress;
-use crate::ratings::{self, Outcome};
+use crate::ratings::{self, Outcome, UNASKED};
 use crate::record::{Record, Timed, timings_csv, to_csv};
 use crate::report::{self, Report};
 use crate::runner::{OutDir, Settings, Tally, Trial, run, write_atomically};
-use crate::spec::Sweep;
+use crate::spec::{Scale, Sweep};
 use crate::spec_file;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -158,7 +158,13 @@ fn rated(
     progress: &Progress,
 ) -> Result<Option<Section>, Error> {
     let folder = ratings::folder(options.data.as_deref());
-    let outcome = ratings::run(folder.as_deref(), journal, (options.scale, jobs), progress)?;
+    let unasked = options.experiments.is_empty() && options.scale == Scale::Quick;
+    let outcome = if unasked && !journal.exists() {
+        progress.note(&format!("ratings {UNASKED}"));
+        Outcome { skipped: Some(UNASKED.to_owned()), ..Outcome::default() }
+    } else {
+        ratings::run(folder.as_deref(), journal, (options.scale, jobs), progress)?
+    };
     let Some(experiment) = EXPERIMENTS.iter().find(|e| e.id == RATINGS) else {
         return Ok(None);
     };

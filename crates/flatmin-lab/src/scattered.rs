@@ -14,6 +14,9 @@ use flatmin::core::rng::{Role, Stream};
 use flatmin::core::{self, Error, Mat, MatRef};
 use std::time::Instant;
 
+/// The penalty over the size of the noise.
+const ABOVE: f64 = 1.25;
+
 /// Sampled entries of a matrix `U V^T` of unit Frobenius norm.
 struct Scattered {
     problem: Completion,
@@ -54,13 +57,14 @@ impl Scattered {
         Ok(Scattered { problem, factors: (u, v), noise, p })
     }
 
-    /// The size of the noise in the norm that is dual to the objective's: `|A*(w)|_op` is about
-    /// `s sqrt(p) (sqrt(d1) + sqrt(d2))` for noise of deviation `s` in a part `p` of the entries, and
-    /// `D1`, `D2` are about `sqrt(p/m)` each.
+    /// A little more than the size of the noise in the norm that is dual to the objective's, so that
+    /// none of its singular values is left: `|A*(w)|_op` is about `s sqrt(p) (sqrt(d1) + sqrt(d2))`
+    /// for noise of deviation `s` in a part `p` of the entries, and `D1`, `D2` are about `sqrt(p/m)`
+    /// each.
     fn lambda(&self, goal: core::Objective) -> Option<f64> {
         let (deviation, _) = self.noise?;
         let (rows, cols) = (self.factors.0.nrows() as f64, self.factors.1.nrows() as f64);
-        let size = deviation * self.p.sqrt() * (rows.sqrt() + cols.sqrt());
+        let size = ABOVE * deviation * self.p.sqrt() * (rows.sqrt() + cols.sqrt());
         let m = self.problem.targets().len() as f64;
         Some(if goal == core::Objective::Flat { size * m / self.p } else { size })
     }
