@@ -94,7 +94,10 @@ fn positions(rows: usize, cols: usize, p: f64, stream: &mut Stream) -> (Vec<usiz
     let all = rows as f64 * cols as f64;
     let log_missing = (1.0 - p.min(1.0)).ln();
     let mut place = -1.0;
-    while p > 0.0 {
+    if p.is_nan() || p <= 0.0 {
+        return (i, j);
+    }
+    loop {
         // Uniform on (0, 1].
         let gap = (1.0 - stream.uniform()).ln() / log_missing;
         place += 1.0 + if gap.is_finite() { gap.floor() } else { 0.0 };

@@ -1,7 +1,7 @@
 //! Ratings: test error over the penalty, and over the rank of the answer, a column a data set, with
 //! offsets of rows and columns below.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
+use super::panel::{Failed, Page, Panel, TEXT, page, put, text};
 use super::{BLUE, FAINT, GREY, INK, VERMILION};
 use crate::ratings::{Curve, Method, Outcome, Row, title};
 use plotters::prelude::*;
@@ -35,7 +35,8 @@ const METHODS: [Method; 3] = [Method::Nuclear, Method::Smoothed, Method::Flat];
 /// The picture, and its description.
 pub(super) fn draw(outcome: &Outcome, along: Along) -> Result<(String, String), Failed> {
     let sets = outcome.sets();
-    let width = LEFT + sets.len() as i32 * (PANEL.0 + BETWEEN.0);
+    // The legend needs so much.
+    let width = (LEFT + sets.len() as i32 * (PANEL.0 + BETWEEN.0)).max(940);
     let height = TOP + 2 * (PANEL.1 + BETWEEN.1) - 20;
     let mut alt = String::from(match along {
         Along::Penalty => "Test error of ratings over the penalty.",
@@ -106,13 +107,22 @@ fn errors(curves: &[(Method, &Curve)]) -> (f64, f64) {
 
 fn x_ticks((low, high): (f64, f64), along: Along) -> Vec<(f64, String)> {
     let whole = low.ceil() as i32..=high.floor() as i32;
-    let step = if whole.clone().count() > 7 { 2 } else { 1 };
-    let label = |e: i32| match along {
-        Along::Penalty => power_of_ten(e),
-        Along::Rank if e < 0 => "0".to_owned(),
-        Along::Rank => 2_i64.pow(e.unsigned_abs()).to_string(),
-    };
-    whole.step_by(step).map(|e| (f64::from(e), label(e))).collect()
+    match along {
+        Along::Penalty => {
+            let powers = low.floor() as i32..=high.ceil() as i32;
+            let values = powers.flat_map(|e| [1.0, 2.0, 5.0].map(|k| k * 10f64.powi(e)));
+            let inside = values.filter(|v| (low..=high).contains(&v.log10()));
+            inside.map(|v| (v.log10(), format!("{}", (v * 1e9).round() / 1e9))).collect()
+        }
+        Along::Rank => {
+            let step = if whole.clone().count() > 7 { 2 } else { 1 };
+            let label = |e: i32| match e {
+                ..0 => "0".to_owned(),
+                e => 2_i64.pow(e.unsigned_abs()).to_string(),
+            };
+            whole.step_by(step).map(|e| (f64::from(e), label(e))).collect()
+        }
+    }
 }
 
 /// Four or so round numbers.
@@ -156,6 +166,9 @@ fn fits(
         let points: Vec<(f64, f64)> = curve.rows.iter().filter_map(point).collect();
         for part in panel.clipped(&points) {
             put(root, &PathElement::new(part, colour(*method).stroke_width(3)))?;
+        }
+        for &(x, y) in points.iter().filter(|p| p.1 <= panel.y.1) {
+            put(root, &Circle::new(panel.at(x, y), 3, colour(*method).filled()))?;
         }
         if let Some((x, y)) = curve.best().and_then(point).filter(|p| p.1 <= panel.y.1) {
             marker(root, panel.at(x, y), *method)?;

@@ -122,7 +122,7 @@ fn ticks((low, high): (f64, f64), label: impl Fn(f64, i32) -> String) -> Vec<(f6
 
 fn decades(range: (f64, f64)) -> Vec<(f64, String)> {
     ticks(range, |k, e| match e {
-        _ if k == 1.0 && (e < -2 || e > 3) => power_of_ten(e),
+        _ if k == 1.0 && !(-2..=3).contains(&e) => power_of_ten(e),
         _ if e > 3 => format!("{k}\u{b7}{}", power_of_ten(e)),
         _ => format!("{}", (k * 10f64.powi(e) * 1e6).round() / 1e6),
     })
