@@ -380,7 +380,10 @@ fn scaling(scale: Scale) -> (Vec<Cell>, u32) {
 
 /// The same with noise of a tenth of the entries' size.
 fn scaling_noise(scale: Scale) -> (Vec<Cell>, u32) {
-    let (cells, trials) = scaling(scale);
+    let (cells, trials) = match scale {
+        Scale::Quick => (scaling(scale).0, 1),
+        Scale::Paper => scaling(scale),
+    };
     let noisy = |cell| Cell { noise: Billionths(100_000_000), ..cell };
     (cells.into_iter().map(noisy).collect(), trials)
 }
