@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a record's numbers depend on, relative to this crate.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 15] = [
     "../flatmin-core/src",
     "../flatmin-sensing/src",
     "../flatmin-bilinear/src",
@@ -13,8 +13,11 @@ const SOURCES: [&str; 12] = [
     "../flatmin-covariance/src",
     "../flatmin-quadnet/src",
     "../flatmin-rpca/src",
+    "src/noisy.rs",
+    "src/ratings",
     "src/regularity.rs",
     "src/robust.rs",
+    "src/scattered.rs",
     "src/trial.rs",
     "src/spec.rs",
     "../../Cargo.lock",

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::spec::Scale;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Text of `--help`.
 pub const HELP: &str = "\
@@ -18,6 +18,7 @@ Options:
   --seed S              root seed of all random draws (default 1)
   --out DIR             output directory (default out/reproduce/SCALE, with -seedS for another seed)
   --spec FILE.toml      run a sweep of your own instead; docs: crates/flatmin-lab/src/spec_file.rs
+  --data DIR            folder of ratings (.npz); the default is $FLATMIN_DATA, then ../shared/data
   --fresh               discard the records that the output directory holds
   --list                show the experiments and what each must show
   --help                show this
@@ -52,6 +53,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
     /// A user's own sweep.
     pub spec: Option<PathBuf>,
+    /// Folder of ratings, if not the default.
+    pub data: Option<PathBuf>,
     /// Whether to discard earlier records.
     pub fresh: bool,
 }
@@ -80,6 +83,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
         seed: DEFAULT_SEED,
         out: None,
         spec: None,
+        data: None,
         fresh: false,
     };
     let (mut list, mut scaled) = (false, false);
@@ -122,6 +126,14 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Command, Error> 
                 options.seed = seed.ok_or(Error::BadValue { option: "--seed", rule, got })?;
             }
             "--out" => options.out = Some(value("--out", "a directory")?.into()),
+            "--data" => {
+                let rule = "a folder of ratings";
+                let got = value("--data", rule)?;
+                if !Path::new(&got).is_dir() {
+                    return Err(Error::BadValue { option: "--data", rule, got });
+                }
+                options.data = Some(got.into());
+            }
             "--spec" => options.spec = Some(value("--spec", "a TOML file")?.into()),
             option if option.starts_with('-') => {
                 return Err(Error::UnknownOption { option: option.to_owned() });
@@ -150,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_contracts_lines_are_understood() {
-        let line = "fig3 nonuniform --scale paper --jobs 2 --seed 7 --out DIR --fresh";
+        let line = "fig3 nonuniform --scale paper --jobs 2 --seed 7 --out DIR --data . --fresh";
         let expected = Options {
             experiments: vec!["fig3".to_owned(), "nonuniform".to_owned()],
             scale: Scale::Paper,
@@ -158,6 +170,7 @@ mod tests {
             seed: 7,
             out: Some("DIR".into()),
             spec: None,
+            data: Some(".".into()),
             fresh: true,
         };
         assert_eq!(parse_line(line), Ok(Command::Run(expected)));
@@ -177,6 +190,7 @@ mod tests {
             ("--scale big", "quick or paper, got 'big'"),
             ("--seed -1", "got '-1'"),
             ("--list=yes", "unknown option --list=yes"),
+            ("--data nowhere", "a folder of ratings, got 'nowhere'"),
             ("--spec a.toml --scale paper", "own grid"),
             ("fig3 --spec a.toml", "own grid"),
         ] {

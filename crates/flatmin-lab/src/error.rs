@@ -105,6 +105,22 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A data file that does not hold what it should.
+    #[error("{}: {message}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+    /// Ratings that could not be fitted.
+    #[error("cannot fit {data}: {message}")]
+    Ratings {
+        /// The data set.
+        data: &'static str,
+        /// What the library said.
+        message: String,
+    },
     /// A record that could not be written as text.
     #[error("cannot write a record: {0}")]
     Record(#[from] csv::Error),

@@ -1,10 +1,16 @@
 //! The experiments that the laboratory knows, and the sweeps behind them.
 
 use crate::Error;
-use crate::spec::{Cell, Millionths, Sampling, Scale, Sweep};
+use crate::spec::{Billionths, Cell, Millionths, Sampling, Scale, Sweep};
 
 /// Relative duality gap that the experiments ask for.
 const TOLERANCE: f64 = 1e-8;
+
+/// What they ask for of large problems with noise, far below what the noise leaves undecided.
+const ROUGH: f64 = 1e-6;
+
+/// What they ask for under noise, that two forms of one program may be told from their error.
+const SHARP: f64 = 1e-9;
 
 /// One experiment of the paper, or beside it.
 #[derive(Debug, Clone, Copy)]
@@ -20,10 +26,11 @@ pub struct Experiment {
     /// The experiment whose records it reads, when it needs no solves of its own.
     pub source: Option<&'static str>,
     grid: fn(Scale) -> (Vec<Cell>, u32),
+    tolerance: f64,
 }
 
 /// All experiments, in the order of the report.
-pub const EXPERIMENTS: [Experiment; 11] = [
+pub const EXPERIMENTS: [Experiment; 15] = [
     Experiment {
         id: "fig3-sensing",
         group: "fig3",
@@ -32,6 +39,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
                     statistical dimension of its descent cone",
         source: None,
         grid: sensing,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "fig3-bilinear",
@@ -40,6 +48,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: "FLAT recovers from nearly as few measurements a^T M b as NUC",
         source: None,
         grid: bilinear,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "fig3-completion",
@@ -48,6 +57,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: "FLAT recovers exactly, from nearly as few entries as NUC",
         source: None,
         grid: completion,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "fig3-quadnet",
@@ -56,6 +66,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: "FLAT recovers the teacher from nearly as few examples as NUC",
         source: None,
         grid: quadnet,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "covariance",
@@ -64,6 +75,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: "all X >= 0 that fit are equally flat, and recovery means that only one fits",
         source: None,
         grid: covariance,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "phase",
@@ -72,6 +84,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: "all X >= 0 that fit are equally flat, and recovery means that only one fits",
         source: None,
         grid: phase,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "fig4-sensing",
@@ -80,6 +93,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: REGULARITY,
         source: Some("fig3-sensing"),
         grid: sensing,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "fig4-bilinear",
@@ -88,6 +102,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: REGULARITY,
         source: Some("fig3-bilinear"),
         grid: bilinear,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "fig4-completion",
@@ -96,6 +111,18 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: REGULARITY,
         source: Some("fig3-completion"),
         grid: completion,
+        tolerance: TOLERANCE,
+    },
+    Experiment {
+        id: "noise",
+        group: "noise",
+        title: "Noise: the error follows it, in every model",
+        must_show: "under a bound on the misfit the error is proportional to the noise over five decades, \
+                    for FLAT as for NUC, and the penalised form with the lambda that the bound implies \
+                    has the same answer; at fixed noise the error falls with the number of measurements",
+        source: None,
+        grid: noise,
+        tolerance: SHARP,
     },
     Experiment {
         id: "nonuniform",
@@ -104,6 +131,7 @@ pub const EXPERIMENTS: [Experiment; 11] = [
         must_show: "under power-law sampling FLAT recovers where NUC does not",
         source: None,
         grid: nonuniform,
+        tolerance: TOLERANCE,
     },
     Experiment {
         id: "rpca",
@@ -114,8 +142,41 @@ pub const EXPERIMENTS: [Experiment; 11] = [
                     both end before theory would for a sparse part in a random basis",
         source: None,
         grid: rpca,
+        tolerance: TOLERANCE,
+    },
+    Experiment {
+        id: "scaling-exact",
+        group: "scaling",
+        title: "Completion at scale: exact entries of large matrices",
+        must_show: "up to ten million entries are completed exactly, with certificates, in time and \
+                    memory that grow in proportion to their number",
+        source: None,
+        grid: scaling,
+        tolerance: TOLERANCE,
+    },
+    Experiment {
+        id: "scaling-noise",
+        group: "scaling",
+        title: "Completion at scale: entries with noise, penalised",
+        must_show: "with a penalty of the size of the noise the same holds of noisy entries",
+        source: None,
+        grid: scaling_noise,
+        tolerance: ROUGH,
+    },
+    Experiment {
+        id: RATINGS,
+        group: RATINGS,
+        title: "Ratings: what the weights are worth, and how well the penalty has to be known",
+        must_show: "with the mean alone taken off FLAT predicts better than NUC; with offsets of rows and \
+                    columns they are as good as one another",
+        source: None,
+        grid: |_| (Vec::new(), 0),
+        tolerance: ROUGH,
     },
 ];
+
+/// The experiment whose data are read, not drawn.
+pub const RATINGS: &str = "ratings";
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \
                           balanced but neither exactly, and within the bounds by kappa";
@@ -127,10 +188,11 @@ impl Experiment {
         Sweep {
             id: self.id.to_owned(),
             title: self.title.to_owned(),
-            objectives: cells.first().map_or(Vec::new(), |c| c.model().objectives().to_vec()),
+            objectives: cells.first().map_or(Vec::new(), |c| c.objectives().to_vec()),
             cells,
             trials,
-            tolerance: TOLERANCE,
+            tolerance: self.tolerance,
+            alone: self.group == "scaling",
         }
     }
 
@@ -176,7 +238,7 @@ pub fn groups() -> Vec<&'static str> {
 }
 
 fn square(d: usize, sampling: Sampling) -> Cell {
-    Cell { rows: d, cols: d, rank: 2, sampling }
+    Cell::exact(d, d, 2, sampling)
 }
 
 /// Orders in steps of ten, numbers of measurements in steps of their own, ten trials a cell.
@@ -217,7 +279,7 @@ fn quadnet(scale: Scale) -> (Vec<Cell>, u32) {
     };
     grid(d_max, (40, m_max), |d, measurements| {
         let sampling = Sampling::Quadnet { measurements, negative: 1 };
-        Cell { rows: d, cols: d, rank: 3, sampling }
+        Cell::exact(d, d, 3, sampling)
     })
 }
 
@@ -238,7 +300,7 @@ fn phase(scale: Scale) -> (Vec<Cell>, u32) {
     };
     grid(d_max, steps, |d, measurements| {
         let sampling = Sampling::Covariance { measurements };
-        Cell { rows: d, cols: d, rank: 1, sampling }
+        Cell::exact(d, d, 1, sampling)
     })
 }
 
@@ -251,6 +313,41 @@ fn completion(scale: Scale) -> (Vec<Cell>, u32) {
     let cell = |d, percent| square(d, Sampling::Bernoulli { p: Millionths(10_000 * percent) });
     let cells =
         (10..=d_max).step_by(10).flat_map(|d| percent.clone().map(move |p| cell(d, p))).collect();
+    (cells, trials)
+}
+
+/// Noise of the cells in which the number of measurements varies.
+const FIXED: Billionths = Billionths(1_000_000);
+
+/// Where each model recovers exactly without noise: levels from 1e-6 to 1e-1 by decades, or by thirds of
+/// one; and Gaussian and bilinear measurements from few to many.
+fn noise(scale: Scale) -> (Vec<Cell>, u32) {
+    let (per_decade, trials) = match scale {
+        Scale::Quick => (1, 4),
+        Scale::Paper => (3, 10),
+    };
+    let levels = (0..=5 * per_decade).filter_map(|k| {
+        Billionths::nearest(10f64.powf(f64::from(k) / f64::from(per_decade) - 6.0))
+    });
+    let levels: Vec<Billionths> = levels.collect();
+    let models = [
+        (20, Sampling::Gaussian { measurements: 260 }),
+        (20, Sampling::Bilinear { measurements: 260 }),
+        (30, Sampling::Bernoulli { p: Millionths(700_000) }),
+        (20, Sampling::Covariance { measurements: 140 }),
+        (20, Sampling::Quadnet { measurements: 180, negative: 1 }),
+    ];
+    let noisy = |d, sampling, noise| Cell { noise, ..square(d, sampling) };
+    let mut cells = Vec::new();
+    for (d, sampling) in models {
+        cells.extend(levels.iter().map(|&level| noisy(d, sampling, level)));
+    }
+    for measurements in [160, 200, 320, 400, 520, 640, 800] {
+        cells.push(noisy(20, Sampling::Gaussian { measurements }, FIXED));
+    }
+    for measurements in [160, 200, 320, 400, 520, 640, 800] {
+        cells.push(noisy(20, Sampling::Bilinear { measurements }, FIXED));
+    }
     (cells, trials)
 }
 
@@ -271,6 +368,26 @@ fn nonuniform(scale: Scale) -> (Vec<Cell>, u32) {
     ((0_u32..=2000).step_by(250).map(cell).collect(), trials)
 }
 
+/// A tenth of the entries of a matrix of rank five, in ascending order.
+fn scaling(scale: Scale) -> (Vec<Cell>, u32) {
+    let orders: &[usize] = match scale {
+        Scale::Quick => &[1000, 1414, 2236, 3162],
+        Scale::Paper => &[1000, 1414, 2236, 3162, 4472, 7071, 10_000],
+    };
+    let cell = |&d: &usize| Cell::exact(d, d, 5, Sampling::Scattered { entries: d * d / 10 });
+    (orders.iter().map(cell).collect(), 3)
+}
+
+/// The same with noise of a tenth of the entries' size.
+fn scaling_noise(scale: Scale) -> (Vec<Cell>, u32) {
+    let (cells, trials) = match scale {
+        Scale::Quick => (scaling(scale).0, 1),
+        Scale::Paper => scaling(scale),
+    };
+    let noisy = |cell| Cell { noise: Billionths(100_000_000), ..cell };
+    (cells.into_iter().map(noisy).collect(), trials)
+}
+
 /// Order of the matrices of robust PCA, and size of what is added to wrong entries, in mean absolute
 /// entries and millionths.
 const SPLIT: (usize, Millionths) = (60, Millionths(5_000_000));
@@ -287,7 +404,7 @@ fn rpca(scale: Scale) -> (Vec<Cell>, u32) {
     let cell = |rank, corruption| {
         let (corruption, missing) = (Millionths(corruption), Millionths(0));
         let sampling = Sampling::Corrupted { corruption, missing, magnitude };
-        Cell { rows: d, cols: d, rank, sampling }
+        Cell::exact(d, d, rank, sampling)
     };
     (ranks.flat_map(|rank| levels.iter().map(move |&c| cell(rank, c))).collect(), trials)
 }
@@ -328,6 +445,6 @@ mod tests {
                 assert_eq!(experiment.sweep(scale).cells, origin.sweep(scale).cells);
             }
         }
-        assert_eq!(groups(), ["fig3", "fig4", "semidefinite"]);
+        assert_eq!(groups(), ["fig3", "fig4", "scaling", "semidefinite"]);
     }
 }

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// First line of every journal; it changes when the columns of [`Record`] do.
-const HEADER: &[u8] = b"flatmin journal 3: the columns of the records, then seconds\n";
+const HEADER: &[u8] = b"flatmin journal 4: the columns of the records, then seconds and bytes\n";
 
 /// Finished draws by cell and trial.
 pub type Finished = HashMap<(Cell, u32), Vec<Timed>>;
@@ -116,13 +116,14 @@ fn draw_of(block: &[Timed], sweep: &Sweep) -> Option<(Cell, u32)> {
 fn encode(draw: &[Timed]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     for row in draw {
-        writer.serialize((&row.record, row.seconds))?;
+        writer.serialize((&row.record, row.seconds, row.peak))?;
     }
     finish(writer)
 }
 
 fn decode(line: &[u8]) -> Option<Timed> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line);
-    let (record, seconds): (Record, f64) = reader.deserialize().next()?.ok()?;
-    Some(Timed { record, seconds })
+    let row: (Record, f64, Option<u64>) = reader.deserialize().next()?.ok()?;
+    let (record, seconds, peak) = row;
+    Some(Timed { record, seconds, peak })
 }

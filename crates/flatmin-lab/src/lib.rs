@@ -4,15 +4,17 @@
 //! ```text
 //! spec, spec_file     what is measured: cells, sweeps, scales, a user's own sweep
 //! experiment          the table of experiments
-//! trial, robust       one draw, solved with each objective; the same for robust PCA
-//! regularity          how regular the factors are
+//! trial, noisy        one draw, solved with each objective; the same under noise
+//! robust, scattered   one draw of robust PCA; one of a large matrix
+//! regularity, noise   how regular the factors are; how errors follow the noise
+//! ratings             real ratings: paths of penalties, judged by a test part
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
 //! figure, report      SVG and HTML
 //! ```
 //!
-//! Every file but `timings.csv` and `report/timings.js` is a function of the sweep, the seed and
+//! Every file but `timings.csv`, `report/timings.js` and the figures of times is a function of the sweep, the seed and
 //! the solvers: the same bytes for any number of workers, and after any interruption.
 
 pub mod args;
@@ -21,13 +23,18 @@ mod error;
 pub mod experiment;
 pub mod figure;
 pub mod journal;
+mod memory;
+pub mod noise;
+mod noisy;
 pub mod progress;
+pub mod ratings;
 pub mod record;
 pub mod regularity;
 pub mod report;
 pub mod reproduce;
 mod robust;
 pub mod runner;
+mod scattered;
 pub mod spec;
 pub mod spec_file;
 pub mod summary;

@@ -1,7 +1,7 @@
 //! `flatmin-lab`: what `cargo xtask reproduce` runs.
 
 use flatmin_lab::args::{self, Command};
-use flatmin_lab::experiment::{EXPERIMENTS, groups};
+use flatmin_lab::experiment::{EXPERIMENTS, RATINGS, groups};
 use flatmin_lab::progress::Progress;
 use flatmin_lab::reproduce::{Finished, reproduce};
 use flatmin_lab::spec::Scale;
@@ -41,6 +41,7 @@ fn exit_code(error: &Error) -> u8 {
         | Error::UnknownExperiment { .. }
         | Error::SpecSyntax { .. }
         | Error::Spec { .. }
+        | Error::Data { .. }
         | Error::OtherRun { .. } => 2,
         _ => 1,
     }
@@ -53,6 +54,10 @@ fn list() -> String {
         text.push_str(&format!("  must show: {}\n", experiment.must_show));
         if let Some(source) = experiment.source {
             text.push_str(&format!("  from the records of {source}\n"));
+            continue;
+        }
+        if experiment.id == RATINGS {
+            text.push_str("  reads ratings from the folder that --data names\n");
             continue;
         }
         for scale in [Scale::Quick, Scale::Paper] {
@@ -81,7 +86,10 @@ fn summary(finished: &Finished) -> String {
             text.push_str(&format!("  {}: {}\n", claim.verdict, claim.statement));
             text.push_str(&format!("    {}\n", claim.measured));
         }
-        if section.source.is_some() {
+        if let Some(skipped) = section.ratings.as_ref().and_then(|o| o.skipped.as_ref()) {
+            text.push_str(&format!("  {skipped}\n"));
+        }
+        if section.source.is_some() || section.ratings.is_some() {
             continue;
         }
         let certified = section.rows.iter().filter(|row| row.record.certified).count();

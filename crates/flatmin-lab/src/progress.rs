@@ -102,6 +102,15 @@ impl Progress {
         }
     }
 
+    /// Says something in a line of its own.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.output {
+            Output::Bar(bar) if !bar.is_finished() => bar.println(text),
+            Output::Bar(_) | Output::Plain => eprintln!("{text}"),
+            Output::Silent => {}
+        }
+    }
+
     /// Counts one finished draw.
     pub(crate) fn finished(&self, sweep: usize, cell: &Cell) {
         let mut state = self.state();

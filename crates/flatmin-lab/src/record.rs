@@ -1,6 +1,6 @@
 //! One row a solve, in long format.
 
-use crate::spec::{Cell, Millionths, Model, Objective, Sampling};
+use crate::spec::{Billionths, Cell, Millionths, Model, Objective, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// The relative error below which a planted matrix counts as recovered.
@@ -26,7 +26,7 @@ pub struct Record {
     pub m: usize,
     /// Probability of an entry, for even sampling.
     pub p: Option<Millionths>,
-    /// Expected number of entries, for power-law sampling.
+    /// Expected number of entries, for power-law sampling and scattered entries.
     pub entries: Option<usize>,
     /// Exponent of power-law sampling.
     pub exponent: Option<Millionths>,
@@ -38,13 +38,15 @@ pub struct Record {
     pub status: String,
     /// Whether the answer is proved optimal to `tolerance`.
     pub certified: bool,
-    /// `|D1 X D2|_*` or `|X|_*`; `|X|_* + lambda sum |Y - X|` for the penalised form.
+    /// `|D1 X D2|_*` or `|X|_*`; `1/2 |A(X) - b|^2 + lambda` times that for the penalised forms, and
+    /// `|X|_* + lambda sum |Y - X|` for that of robust PCA.
     pub value: Option<f64>,
     /// Proved lower bound on it.
     pub lower_bound: Option<f64>,
     /// Their relative difference.
     pub relative_gap: Option<f64>,
-    /// `|A(X) - b| / |b|`; for robust PCA the excess of `sum |Y - X|` over `tau`, relative to it.
+    /// `|A(X) - b| / |b|`, under a noise bound only the excess over it; for robust PCA the excess of
+    /// `sum |Y - X|` over `tau`, relative to it.
     pub feasibility: Option<f64>,
     /// Rank of the answer.
     pub rank_found: Option<usize>,
@@ -92,10 +94,16 @@ pub struct Record {
     pub incoherence: Option<f64>,
     /// The most wrong entries in a row or column of this draw.
     pub most_per_line: Option<usize>,
-    /// `lambda` of the penalised form, or the one that `tau` implies.
+    /// `lambda` of the penalised form, or the one that `tau` or the noise bound implies.
     pub lambda: Option<f64>,
     /// `tau` of the constrained form, or `sum |Y - X|` of the answer.
     pub tau: Option<f64>,
+    /// Noise relative to the exact targets.
+    pub noise: Option<Billionths>,
+    /// Norm of the noise of this draw, the bound of the bounded form.
+    pub delta: Option<f64>,
+    /// `|X - X'|_F / |M|_F`, for a penalised form, `X'` being the answer under the noise bound.
+    pub apart: Option<f64>,
     /// Version of flatmin.
     pub version: String,
 }
@@ -120,6 +128,9 @@ impl Record {
                     Sampling::Quadnet { measurements, negative }
                 }
                 (Model::Completion, None, (Some(p), None, None)) => Sampling::Bernoulli { p },
+                (Model::Completion, None, (None, Some(entries), None)) => {
+                    Sampling::Scattered { entries }
+                }
                 (Model::Completion, None, (None, Some(entries), Some(exponent))) => {
                     Sampling::PowerLaw { entries, exponent }
                 }
@@ -127,7 +138,8 @@ impl Record {
             },
             _ => return None,
         };
-        Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling })
+        let noise = self.noise.unwrap_or_default();
+        Some(Cell { rows: self.d1, cols: self.d2, rank: self.rank, sampling, noise })
     }
 
     /// A record of a cell before anything was solved: a failure without a status.
@@ -140,6 +152,7 @@ impl Record {
             | Sampling::Quadnet { measurements, .. } => (measurements, None, None, None),
             Sampling::Bernoulli { p } => (0, Some(p), None, None),
             Sampling::PowerLaw { entries, exponent } => (0, None, Some(entries), Some(exponent)),
+            Sampling::Scattered { entries } => (0, None, Some(entries), None),
             Sampling::Corrupted { corruption, missing, magnitude } => {
                 wrong = Some((corruption, missing, magnitude));
                 (0, None, None, None)
@@ -192,6 +205,9 @@ impl Record {
             most_per_line: None,
             lambda: None,
             tau: None,
+            noise: (cell.noise.0 > 0).then_some(cell.noise),
+            delta: None,
+            apart: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -204,6 +220,15 @@ pub struct Timed {
     pub record: Record,
     /// Seconds.
     pub seconds: f64,
+    /// Most bytes that the process held during the solve, where that was the only one.
+    pub peak: Option<u64>,
+}
+
+impl Timed {
+    /// A record without a peak.
+    pub fn new(record: Record, seconds: f64) -> Timed {
+        Timed { record, seconds, peak: None }
+    }
 }
 
 /// A row of `timings.csv`.
@@ -218,8 +243,10 @@ struct Timing<'a> {
     p: Option<Millionths>,
     exponent: Option<Millionths>,
     corruption: Option<Millionths>,
+    noise: Option<Billionths>,
     trial: u32,
     seconds: f64,
+    peak_bytes: Option<u64>,
 }
 
 /// The records as CSV with a header.
@@ -240,7 +267,7 @@ pub fn to_csv<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<Vec<u
 /// None for records that were measured.
 pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    for Timed { record: r, seconds } in rows {
+    for Timed { record: r, seconds, peak } in rows {
         writer.serialize(Timing {
             experiment: &r.experiment,
             objective: r.objective,
@@ -251,8 +278,10 @@ pub fn timings_csv<'a>(rows: impl IntoIterator<Item = &'a Timed>) -> Result<Vec<
             p: r.p,
             exponent: r.exponent,
             corruption: r.corruption,
+            noise: r.noise,
             trial: r.trial,
             seconds: *seconds,
+            peak_bytes: *peak,
         })?;
     }
     finish(writer)
@@ -271,7 +300,7 @@ mod tests {
     fn records_survive_the_way_through_text() -> Result<(), Box<dyn std::error::Error>> {
         let exponent = Millionths(300_000);
         let sampling = Sampling::PowerLaw { entries: 900, exponent };
-        let cell = Cell { rows: 30, cols: 31, rank: 2, sampling };
+        let cell = Cell::exact(30, 31, 2, sampling);
         let mut full = Record::blank("x", &cell, 3, Objective::Nuclear);
         full.status = "a, \"quoted\" status".to_owned();
         full.value = Some(0.1 + 0.2);
@@ -297,9 +326,10 @@ mod tests {
             Sampling::Quadnet { measurements, negative: 1 },
             Sampling::Bernoulli { p },
             Sampling::PowerLaw { entries: 9, exponent },
+            Sampling::Scattered { entries: 9 },
             Sampling::Corrupted { corruption: p, missing: exponent, magnitude: p },
         ] {
-            let cell = Cell { rows: 5, cols: 5, rank: 2, sampling };
+            let cell = Cell::exact(5, 5, 2, sampling);
             let mut record = Record::blank("x", &cell, 0, Objective::Flat);
             assert_eq!(record.cell(), Some(cell));
             record.negative = if record.negative.is_some() { None } else { Some(1) };
@@ -307,6 +337,9 @@ mod tests {
             let mut record = Record::blank("x", &cell, 0, Objective::Flat);
             record.missing = if record.missing.is_some() { None } else { Some(p) };
             assert_eq!(record.cell(), None);
+            let noisy = Cell { noise: Billionths(1000), ..cell };
+            let record = Record::blank("x", &noisy, 0, Objective::Flat);
+            assert_eq!(record.cell(), Some(noisy));
         }
     }
 }

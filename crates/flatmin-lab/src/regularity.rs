@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn kappa_is_expected_where_theory_has_something_to_say() {
-        let expected = |sampling| expected_kappa(&Cell { rows: 40, cols: 40, rank: 2, sampling });
+        let expected = |sampling| expected_kappa(&Cell::exact(40, 40, 2, sampling));
         let everything = Sampling::Bernoulli { p: Millionths(1_000_000) };
         assert_eq!(expected(everything), Some(1.0));
         // Rows without an entry, directions without a measurement.

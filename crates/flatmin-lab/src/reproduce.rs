@@ -2,14 +2,15 @@
 
 use crate::Error;
 use crate::args::{DEFAULT_SEED, Options};
-use crate::claims::{Claim, claims};
-use crate::experiment::{EXPERIMENTS, Experiment, select};
-use crate::figure::{Figure, figures};
+use crate::claims::{self, Claim, claims};
+use crate::experiment::{EXPERIMENTS, Experiment, RATINGS, select};
+use crate::figure::{Figure, figures, of_ratings, timed};
 use crate::progress::Progress;
+use crate::ratings::{self, Outcome, UNASKED};
 use crate::record::{Record, Timed, timings_csv, to_csv};
 use crate::report::{self, Report};
 use crate::runner::{OutDir, Settings, Tally, Trial, run, write_atomically};
-use crate::spec::Sweep;
+use crate::spec::{Scale, Sweep};
 use crate::spec_file;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub struct Section {
     pub claims: Vec<Claim>,
     /// Its figures.
     pub figures: Vec<Figure>,
+    /// What was measured of ratings, in their section.
+    pub ratings: Option<Outcome>,
     /// What to type to get it again.
     pub command: String,
 }
@@ -64,6 +67,7 @@ pub fn reproduce(
     progress: &Progress,
 ) -> Result<Finished, Error> {
     let clock = Instant::now();
+    let mut rate = false;
     let (sweeps, all, scale) = match &options.spec {
         Some(path) => {
             let sweep = spec_file::read(path)?;
@@ -72,13 +76,18 @@ pub fn reproduce(
         None => {
             let mut sweeps: Vec<Sweep> = Vec::new();
             for experiment in select(&options.experiments)? {
+                if experiment.id == RATINGS {
+                    rate = true;
+                    continue;
+                }
                 let sweep = experiment.origin().sweep(options.scale);
                 if !sweeps.contains(&sweep) {
                     sweeps.push(sweep);
                 }
             }
             let section = |e: &Experiment| (e.sweep(options.scale), e.source);
-            (sweeps, EXPERIMENTS.iter().map(section).collect(), options.scale.to_string())
+            let swept = EXPERIMENTS.iter().filter(|e| e.id != RATINGS);
+            (sweeps, swept.map(section).collect(), options.scale.to_string())
         }
     };
     let settings = Settings {
@@ -101,13 +110,26 @@ pub fn reproduce(
             continue;
         };
         let records: Vec<&Record> = rows.iter().map(|row| &row.record).collect();
-        let (claims, figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
+        let (claims, mut figures) = (claims(&sweep.id, &records), figures(&sweep.id, &records)?);
+        if sweep.alone {
+            figures.extend(timed(&sweep.id, &rows)?);
+        }
         let command = command(options, &sweep.id);
         let source = source.map(str::to_owned);
-        sections.push(Section { sweep, source, rows, claims, figures, command });
+        let ratings = None;
+        sections.push(Section { sweep, source, rows, claims, figures, ratings, command });
+    }
+    let journal = dir.journal(RATINGS);
+    if rate || (options.spec.is_none() && journal.exists()) {
+        sections.extend(rated(options, &journal, settings.jobs, progress)?);
     }
     for section in &sections {
-        if section.source.is_none() {
+        if let Some(outcome) = &section.ratings {
+            let path = dir.path().join("records").join("ratings.csv");
+            write_atomically(&path, &outcome.to_csv()?)?;
+            let path = dir.path().join("timings-ratings.csv");
+            write_atomically(&path, &outcome.timings_csv()?)?;
+        } else if section.source.is_none() {
             let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
             write_atomically(&path, &to_csv(section.records())?)?;
         }
@@ -126,6 +148,35 @@ pub fn reproduce(
     let script = report::timings_script(&sections, tally, settings.jobs, seconds);
     write_atomically(&dir.path().join("report").join("timings.js"), script.as_bytes())?;
     Ok(Finished { sections, tally, seconds, report: path })
+}
+
+/// The section on ratings.
+fn rated(
+    options: &Options,
+    journal: &Path,
+    jobs: usize,
+    progress: &Progress,
+) -> Result<Option<Section>, Error> {
+    let folder = ratings::folder(options.data.as_deref());
+    let unasked = options.experiments.is_empty() && options.scale == Scale::Quick;
+    let outcome = if unasked && !journal.exists() {
+        progress.note(&format!("ratings {UNASKED}"));
+        Outcome { skipped: Some(UNASKED.to_owned()), ..Outcome::default() }
+    } else {
+        ratings::run(folder.as_deref(), journal, (options.scale, jobs), progress)?
+    };
+    let Some(experiment) = EXPERIMENTS.iter().find(|e| e.id == RATINGS) else {
+        return Ok(None);
+    };
+    Ok(Some(Section {
+        sweep: experiment.sweep(options.scale),
+        source: None,
+        rows: Vec::new(),
+        claims: claims::ratings::of(&outcome),
+        figures: of_ratings(&outcome)?,
+        ratings: Some(outcome),
+        command: command(options, RATINGS),
+    }))
 }
 
 fn cores() -> usize {

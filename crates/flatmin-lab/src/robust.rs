@@ -52,9 +52,9 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
                 let program = match objective {
                     Objective::Constrained => problem.constrained(planted.tau()),
                     Objective::Penalised => problem.penalised(problem.default_lambda()),
-                    Objective::Flat | Objective::Nuclear => {
+                    _ => {
                         record.status = NOT_OF_THIS_MODEL.to_owned();
-                        return Timed { record, seconds };
+                        return Timed::new(record, seconds);
                     }
                 };
                 let clock = Instant::now();
@@ -68,7 +68,7 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
             Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
             Err(e) => record.status = failure(e),
         }
-        Timed { record, seconds }
+        Timed::new(record, seconds)
     };
     draw.sweep.objectives.iter().map(solve).collect()
 }
@@ -109,7 +109,7 @@ mod tests {
             missing: Millionths(missing),
             magnitude: Millionths(5_000_000),
         };
-        let cell = Cell { rows: 30, cols: 36, rank: 1, sampling };
+        let cell = Cell::exact(30, 36, 1, sampling);
         let sweep = Sweep {
             id: "x".to_owned(),
             title: String::new(),
@@ -117,6 +117,7 @@ mod tests {
             cells: vec![cell],
             trials: 1,
             tolerance: 1e-8,
+            alone: false,
         };
         let rows = run(&Draw { sweep: &sweep, cell, trial: 0, seed: 3 });
         rows.into_iter().map(|row| row.record).collect()

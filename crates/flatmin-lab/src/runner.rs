@@ -225,23 +225,25 @@ pub fn run(
         );
         writers.push((path, Mutex::new(journal)));
     }
-    // Cheap and dear cells mixed, so that the time left can be judged from the rate so far.
-    missing.sort_by_cached_key(|&(index, cell, trial)| (cell.key().1, index, trial));
     let tally = Tally { computed: missing.len(), resumed: total - missing.len() };
     progress.start(tally, missing.iter().map(|&(index, cell, _)| (index, cell)));
-    pool.install(|| {
-        missing.par_iter().with_max_len(1).try_for_each(|&(index, cell, number)| {
-            let draw = Draw { sweep: &sweeps[index], cell, trial: number, seed: settings.seed };
-            let rows = trial(&draw);
-            let (path, journal) = &writers[index];
-            // A poisoned lock only says that another worker panicked; the file is still whole.
-            let mut journal = journal.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            journal.append(path, &rows)?;
-            drop(journal);
-            progress.finished(index, &cell);
-            Ok::<(), Error>(())
-        })
-    })?;
+    let (alone, mut together): (Vec<_>, Vec<_>) =
+        missing.into_iter().partition(|&(index, ..)| sweeps[index].alone);
+    // Cheap and dear cells mixed, so that the time left can be judged from the rate so far.
+    together.sort_by_cached_key(|&(index, cell, trial)| (cell.key().1, index, trial));
+    let finish = |&(index, cell, number): &(usize, Cell, u32)| {
+        let draw = Draw { sweep: &sweeps[index], cell, trial: number, seed: settings.seed };
+        let rows = trial(&draw);
+        let (path, journal) = &writers[index];
+        // A poisoned lock only says that another worker panicked; the file is still whole.
+        let mut journal = journal.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        journal.append(path, &rows)?;
+        drop(journal);
+        progress.finished(index, &cell);
+        Ok::<(), Error>(())
+    };
+    pool.install(|| together.par_iter().with_max_len(1).try_for_each(finish))?;
+    alone.iter().try_for_each(finish)?;
     progress.end();
     Ok(tally)
 }

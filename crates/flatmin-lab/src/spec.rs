@@ -47,6 +47,48 @@ impl<'de> Deserialize<'de> for Millionths {
     }
 }
 
+/// A noise level in steps of one billionth, for the reason of [`Millionths`]; 0 is no noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Billionths(pub u32);
+
+impl Billionths {
+    /// The nearest multiple of one billionth; `None` outside `[0, 4]`.
+    ///
+    /// ```
+    /// use flatmin_lab::spec::Billionths;
+    /// assert_eq!(Billionths::nearest(1e-6), Some(Billionths(1000)));
+    /// assert_eq!(Billionths::nearest(f64::NAN), None);
+    /// ```
+    pub fn nearest(value: f64) -> Option<Billionths> {
+        (0.0..=4.0).contains(&value).then(|| Billionths((value * 1e9).round() as u32))
+    }
+
+    /// The number.
+    pub fn value(self) -> f64 {
+        f64::from(self.0) / 1e9
+    }
+}
+
+impl fmt::Display for Billionths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:e}", self.value())
+    }
+}
+
+impl Serialize for Billionths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.value())
+    }
+}
+
+impl<'de> Deserialize<'de> for Billionths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Billionths, D::Error> {
+        let value = f64::deserialize(deserializer)?;
+        Billionths::nearest(value)
+            .ok_or_else(|| de::Error::custom(format_args!("{value} is not in [0, 4]")))
+    }
+}
+
 /// The measurement model of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,10 +114,12 @@ impl Model {
     }
 
     /// What its draws can be solved for, in the order of the records.
-    pub fn objectives(self) -> [Objective; 2] {
-        match self {
-            Model::Rpca => [Objective::Constrained, Objective::Penalised],
-            _ => [Objective::Flat, Objective::Nuclear],
+    pub fn objectives(self, noisy: bool) -> &'static [Objective] {
+        use Objective::{Constrained, Flat, FlatPenalised, Nuclear, NuclearPenalised, Penalised};
+        match (self, noisy) {
+            (Model::Rpca, _) => &[Constrained, Penalised],
+            (_, false) => &[Flat, Nuclear],
+            (_, true) => &[Flat, Nuclear, FlatPenalised, NuclearPenalised],
         }
     }
 
@@ -109,15 +153,19 @@ impl fmt::Display for Model {
     }
 }
 
-/// What is minimised on a draw: FLAT and NUC where there are linear measurements, the two forms of
-/// the program for robust PCA.
+/// What is minimised on a draw: FLAT and NUC where there are linear measurements, and their penalised
+/// twins where these have noise; the two forms of the program for robust PCA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// `|D1 X D2|_*`: flat minima.
+    /// `|D1 X D2|_*`: flat minima. Under noise, over `|A(X) - b| <= delta`.
     Flat,
-    /// `|X|_*`.
+    /// `|X|_*`. Under noise, over `|A(X) - b| <= delta`.
     Nuclear,
+    /// `1/2 |A(X) - b|^2 + lambda |D1 X D2|_*` with the `lambda` that FLAT's noise bound implies.
+    FlatPenalised,
+    /// `1/2 |A(X) - b|^2 + lambda |X|_*` with the `lambda` that NUC's noise bound implies.
+    NuclearPenalised,
     /// `|X|_*` over `sum |Y - X| <= tau`, with the true `tau`: flat minima of robust PCA.
     Constrained,
     /// `|X|_* + lambda sum |Y - X|` with the default `lambda`, which needs no `tau`.
@@ -126,15 +174,30 @@ pub enum Objective {
 
 impl Objective {
     /// All of them.
-    pub const ALL: [Objective; 4] =
-        [Objective::Flat, Objective::Nuclear, Objective::Constrained, Objective::Penalised];
+    pub const ALL: [Objective; 6] = [
+        Objective::Flat,
+        Objective::Nuclear,
+        Objective::FlatPenalised,
+        Objective::NuclearPenalised,
+        Objective::Constrained,
+        Objective::Penalised,
+    ];
 
-    /// That of linear measurements; `None` for the forms of robust PCA.
+    /// That of linear measurements; `None` for penalised forms and those of robust PCA.
     pub fn linear(self) -> Option<flatmin::core::Objective> {
         match self {
             Objective::Flat => Some(flatmin::core::Objective::Flat),
             Objective::Nuclear => Some(flatmin::core::Objective::Nuclear),
-            Objective::Constrained | Objective::Penalised => None,
+            _ => None,
+        }
+    }
+
+    /// What minimises the same norm under a noise bound, for a penalised form.
+    pub fn bounded(self) -> Option<Objective> {
+        match self {
+            Objective::FlatPenalised => Some(Objective::Flat),
+            Objective::NuclearPenalised => Some(Objective::Nuclear),
+            _ => None,
         }
     }
 }
@@ -144,6 +207,8 @@ impl fmt::Display for Objective {
         f.write_str(match self {
             Objective::Flat => "flat",
             Objective::Nuclear => "nuclear",
+            Objective::FlatPenalised => "flat-penalised",
+            Objective::NuclearPenalised => "nuclear-penalised",
             Objective::Constrained => "constrained",
             Objective::Penalised => "penalised",
         })
@@ -188,6 +253,11 @@ pub enum Sampling {
         /// Exponent of the weights; 0 is even sampling.
         exponent: Millionths,
     },
+    /// Entries here and there in a large matrix, all equally likely: nothing of its size is formed.
+    Scattered {
+        /// Expected number of entries.
+        entries: usize,
+    },
     /// All entries or some of them, each independently wrong with the same probability.
     Corrupted {
         /// Probability that an entry is wrong.
@@ -210,9 +280,33 @@ pub struct Cell {
     pub rank: usize,
     /// How it is seen.
     pub sampling: Sampling,
+    /// Noise of the measurements, relative to them: its standard deviation is this many times the
+    /// root mean square of the exact targets of the draw.
+    pub noise: Billionths,
 }
 
 impl Cell {
+    /// A cell whose measurements are exact.
+    pub fn exact(rows: usize, cols: usize, rank: usize, sampling: Sampling) -> Cell {
+        Cell { rows, cols, rank, sampling, noise: Billionths(0) }
+    }
+
+    /// The same cell with exact measurements.
+    pub fn without_noise(self) -> Cell {
+        Cell { noise: Billionths(0), ..self }
+    }
+
+    /// What its draws can be solved for, in the order of the records.
+    pub fn objectives(&self) -> &'static [Objective] {
+        match (self.sampling, self.noise.0 > 0) {
+            // Where bounds on the misfit are out of reach.
+            (Sampling::Scattered { .. }, true) => {
+                &[Objective::FlatPenalised, Objective::NuclearPenalised]
+            }
+            (_, noisy) => self.model().objectives(noisy),
+        }
+    }
+
     /// The measurement model.
     pub fn model(&self) -> Model {
         match self.sampling {
@@ -220,7 +314,9 @@ impl Cell {
             Sampling::Bilinear { .. } => Model::Bilinear,
             Sampling::Covariance { .. } => Model::Covariance,
             Sampling::Quadnet { .. } => Model::Quadnet,
-            Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } => Model::Completion,
+            Sampling::Bernoulli { .. } | Sampling::PowerLaw { .. } | Sampling::Scattered { .. } => {
+                Model::Completion
+            }
             Sampling::Corrupted { .. } => Model::Rpca,
         }
     }
@@ -239,13 +335,17 @@ impl Cell {
             Sampling::PowerLaw { entries, exponent } => {
                 ("completion, power law", entries as u64, u64::from(exponent.0))
             }
+            Sampling::Scattered { entries } => ("completion, scattered", entries as u64, 0),
             Sampling::Corrupted { corruption, missing, magnitude } => {
                 let rest = u64::from(missing.0) << 32 | u64::from(magnitude.0);
                 ("rpca", u64::from(corruption.0), rest)
             }
         };
         let words = [self.rows as u64, self.cols as u64, self.rank as u64, a, b];
-        (family, words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb))
+        let exact = words.into_iter().fold(0x9e37_79b9_7f4a_7c15, absorb);
+        // Draws without noise are those of before there was any.
+        let noisy = (self.noise.0 > 0).then(|| absorb(exact, u64::from(self.noise.0)));
+        (family, noisy.unwrap_or(exact))
     }
 
     /// The sampling parameter along which a phase transition is looked for: `m`, `p`, the exponent or
@@ -258,6 +358,7 @@ impl Cell {
             | Sampling::Quadnet { measurements, .. } => measurements as f64,
             Sampling::Bernoulli { p } => p.value(),
             Sampling::PowerLaw { exponent, .. } => exponent.value(),
+            Sampling::Scattered { entries } => entries as f64,
             Sampling::Corrupted { corruption, .. } => corruption.value(),
         }
     }
@@ -273,7 +374,7 @@ fn absorb(hash: u64, word: u64) -> u64 {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Cell { rows, cols, rank, sampling } = self;
+        let Cell { rows, cols, rank, sampling, noise } = self;
         write!(f, "{} {rows}x{cols} rank {rank}, ", self.model())?;
         match sampling {
             Sampling::Gaussian { measurements }
@@ -286,10 +387,12 @@ impl fmt::Display for Cell {
             Sampling::PowerLaw { entries, exponent } => {
                 write!(f, "{entries} entries, exponent {exponent}")
             }
+            Sampling::Scattered { entries } => write!(f, "{entries} entries"),
             Sampling::Corrupted { corruption, missing, magnitude } => {
                 write!(f, "corruption {corruption} of magnitude {magnitude}, missing {missing}")
             }
-        }
+        }?;
+        if noise.0 > 0 { write!(f, ", noise {noise}") } else { Ok(()) }
     }
 }
 
@@ -327,6 +430,9 @@ pub struct Sweep {
     pub trials: u32,
     /// Relative duality gap that every solve is asked to certify.
     pub tolerance: f64,
+    /// Whether its draws are solved one at a time in the order of the grid, after all others: their
+    /// times and peaks of memory are what is asked for.
+    pub alone: bool,
 }
 
 impl Sweep {
@@ -366,13 +472,16 @@ mod tests {
                         Sampling::Quadnet { measurements: n, negative: 1 },
                         Sampling::Bernoulli { p: Millionths(n as u32) },
                         Sampling::PowerLaw { entries: 7, exponent: Millionths(n as u32) },
+                        Sampling::Scattered { entries: n },
                         corrupted(1, 7, n as u32),
                         corrupted(1, 40 + n as u32, 8),
                         corrupted(2 + n as u32, 7, 8),
                     ] {
-                        keys.insert(Cell { rows: d, cols: d, rank, sampling }.key());
-                        keys.insert(Cell { rows: d, cols: 50, rank, sampling }.key());
-                        cells += 2;
+                        let square = Cell::exact(d, d, rank, sampling);
+                        keys.insert(square.key());
+                        keys.insert(Cell { cols: 50, ..square }.key());
+                        keys.insert(Cell { noise: Billionths(1 + n as u32), ..square }.key());
+                        cells += 3;
                     }
                 }
             }
@@ -380,9 +489,11 @@ mod tests {
         assert_eq!(keys.len(), cells);
         // Pinned: published records depend on it.
         let sampling = Sampling::Gaussian { measurements: 40 };
-        let cell = Cell { rows: 10, cols: 10, rank: 2, sampling };
+        let cell = Cell::exact(10, 10, 2, sampling);
         assert_eq!(cell.key(), ("sensing", 8_498_962_116_467_794_610));
         let sampling = Sampling::Bilinear { measurements: 40 };
         assert_eq!(Cell { sampling, ..cell }.key(), ("bilinear", 8_498_962_116_467_794_610));
+        let noise = Billionths(1000);
+        assert_eq!(Cell { noise, ..cell }.key(), ("sensing", 755_460_791_718_541_970));
     }
 }

@@ -18,9 +18,14 @@
 //! default) and `magnitude` (5 by default: wrong entries are off by up to so many mean absolute
 //! entries); its objectives are "constrained" (with the true tau) and "penalised" (with the default
 //! lambda).
+//!
+//! All models but robust PCA take `noise`, levels relative to the exact targets (0, none, by default).
+//! Where none of them is 0 both norms are minimised under the noise bound, and there are the objectives
+//! "flat-penalised" and "nuclear-penalised" too: the penalised forms with the `lambda` that the bound
+//! implies, each after its bounded form.
 
 use crate::Error;
-use crate::spec::{Cell, Millionths, Model, Objective, Sampling, Sweep};
+use crate::spec::{Billionths, Cell, Millionths, Model, Objective, Sampling, Sweep};
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
@@ -46,6 +51,7 @@ struct File {
     corruption: Option<Values>,
     missing: Option<Values>,
     magnitude: Option<f64>,
+    noise: Option<Values>,
     trials: u32,
     tolerance: Option<f64>,
 }
@@ -100,7 +106,9 @@ impl Reader<'_> {
 
     fn sweep(&self, file: File) -> Result<Sweep, Error> {
         let id = self.name(file.name.as_deref())?;
-        let objectives = self.objectives(file.model, file.objectives.as_deref())?;
+        let noises = self.noises(&file)?;
+        let known = file.model.objectives(noises.iter().any(|noise| noise.0 > 0));
+        let objectives = self.objectives(file.model, known, file.objectives.as_deref())?;
         if file.trials == 0 {
             return Err(self.error("trials", "must be at least 1", 0));
         }
@@ -117,7 +125,10 @@ impl Reader<'_> {
                     return Err(self.error("rank", "must be at most the smaller of d1, d2", got));
                 }
                 for &sampling in &samplings {
-                    cells.push(self.cell(Cell { rows, cols, rank, sampling })?);
+                    let cell = Cell::exact(rows, cols, rank, sampling);
+                    for &noise in &noises {
+                        cells.push(self.cell(Cell { noise, ..cell })?);
+                    }
                 }
             }
         }
@@ -130,7 +141,8 @@ impl Reader<'_> {
             ));
         }
         let title = format!("Sweep {id}: {}", file.model);
-        Ok(Sweep { id, title, objectives, cells, trials: file.trials, tolerance })
+        let trials = file.trials;
+        Ok(Sweep { id, title, objectives, cells, trials, tolerance, alone: false })
     }
 
     fn name(&self, given: Option<&str>) -> Result<String, Error> {
@@ -147,19 +159,29 @@ impl Reader<'_> {
         Ok(name)
     }
 
-    fn objectives(&self, model: Model, names: Option<&[String]>) -> Result<Vec<Objective>, Error> {
-        let known = model.objectives();
+    fn objectives(
+        &self,
+        model: Model,
+        known: &[Objective],
+        names: Option<&[String]>,
+    ) -> Result<Vec<Objective>, Error> {
         let Some(names) = names else {
             return Ok(known.to_vec());
         };
-        let rule = match model {
-            Model::Rpca => "must list \"constrained\", \"penalised\" or both, each once",
-            _ => "must list \"flat\", \"nuclear\" or both, each once",
+        let rule = match (model, known.len()) {
+            (Model::Rpca, _) => "must list \"constrained\", \"penalised\" or both, each once",
+            (_, 2) => "must list \"flat\", \"nuclear\" or both, each once",
+            _ => {
+                "must list \"flat\", \"nuclear\", and after these \"flat-penalised\", \
+                 \"nuclear-penalised\", each once"
+            }
         };
         let mut objectives = Vec::new();
         for name in names {
-            match known.into_iter().find(|o| o.to_string() == *name) {
-                Some(o) if !objectives.contains(&o) => objectives.push(o),
+            let wanted = known.iter().copied().find(|o| o.to_string() == *name);
+            let ready = |o: Objective| o.bounded().is_none_or(|first| objectives.contains(&first));
+            match wanted {
+                Some(o) if !objectives.contains(&o) && ready(o) => objectives.push(o),
                 _ => return Err(self.error("objectives", rule, format!("\"{name}\""))),
             }
         }
@@ -232,6 +254,25 @@ impl Reader<'_> {
                 Err(self.error("m", rule, "another choice"))
             }
         }
+    }
+
+    /// All of them zero, or none: cells of both kinds have not the same objectives.
+    fn noises(&self, file: &File) -> Result<Vec<Billionths>, Error> {
+        let Some(values) = &file.noise else {
+            return Ok(vec![Billionths(0)]);
+        };
+        if file.model == Model::Rpca {
+            return Err(self.error("noise", "is for linear measurements only", file.model));
+        }
+        let rule = "must lie between 1e-9 and 4, or be 0 alone";
+        let values = self.values("noise", values)?;
+        let alone = values.len() == 1;
+        let level = |value: f64| {
+            Billionths::nearest(value)
+                .filter(|noise| noise.0 > 0 || (alone && value == 0.0))
+                .ok_or_else(|| self.error("noise", rule, value))
+        };
+        values.into_iter().map(level).collect()
     }
 
     fn corrupted(&self, file: &File) -> Result<Vec<Sampling>, Error> {
@@ -398,6 +439,17 @@ mod tests {
     }
 
     #[test]
+    fn noise_has_penalised_twins() -> Result<(), String> {
+        let base = "model = 'sensing'\nd = 20\nrank = 2\nm = 260\ntrials = 4\n";
+        let sweep = parse_text(&format!("{base}noise = [1e-6, 1e-5]"))?;
+        assert!(sweep.cells.iter().all(|cell| paper("noise").cells.contains(cell)));
+        assert_eq!((sweep.cells.len(), sweep.objectives.len()), (2, 4));
+        let sweep = parse_text(&format!("{base}noise = 0"))?;
+        assert_eq!((sweep.cells[0].noise, sweep.objectives.len()), (Billionths(0), 2));
+        Ok(())
+    }
+
+    #[test]
     fn rectangles_are_paired_and_power_laws_are_crossed() -> Result<(), String> {
         let sweep = parse_text(
             "model = 'completion'\nobjectives = ['nuclear']\nd1 = [10, 20]\nd2 = [15, 12]\n\
@@ -423,6 +475,9 @@ mod tests {
             (base.replace("m = [40]", "p = [0.5]"), "m is needed for this model"),
             (format!("{base}negative = 1"), "negative is for quadnet only"),
             (format!("{base}missing = 0.1"), "is for rpca only"),
+            (format!("{base}noise = [0, 0.1]"), "or be 0 alone, got 0"),
+            (format!("{base}noise = 0.1\nobjectives = ['flat-penalised']"), "and after these"),
+            (format!("{base}objectives = ['flat-penalised']"), "\"flat\", \"nuclear\" or both"),
             (base.replace("'sensing'", "'rpca'"), "corruption is needed for rpca"),
             (
                 base.replace("'sensing'", "'rpca'").replace("m = [40]", "corruption = 1.5"),

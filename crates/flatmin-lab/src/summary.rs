@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Which parameter moves along a line of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Axis {
-    /// Number of measurements.
+    /// Number of measurements, or of entries of a large matrix.
     Measurements,
     /// Probability of an entry.
     Probability,
@@ -94,11 +94,15 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Sorts records into their lines. Records that name no cell are left out.
+    /// Sorts records into their lines. Records that name no cell are left out, those with noise, in
+    /// which recovery is a matter of degree, and those of large matrices, where it is beyond doubt.
     pub fn new(records: impl IntoIterator<Item = &'a Record>) -> Table<'a> {
         let mut groups: BTreeMap<(Line, Objective), BTreeMap<u64, Group<'a>>> = BTreeMap::new();
         for record in records {
-            let Some(cell) = record.cell() else { continue };
+            let tried = |cell: &Cell| {
+                cell.noise.0 == 0 && !matches!(cell.sampling, Sampling::Scattered { .. })
+            };
+            let Some(cell) = record.cell().filter(tried) else { continue };
             let line = Line::of(&cell);
             let level = cell.level();
             groups
@@ -159,7 +163,7 @@ mod tests {
         };
         let mut records = Vec::new();
         for (k, successes) in [(1, 4), (2, 4), (3, 0), (4, 0)] {
-            let cell = Cell { rows: 9, cols: 9, rank: 1, sampling: sampling(k) };
+            let cell = Cell::exact(9, 9, 1, sampling(k));
             for trial in 0..4 {
                 let mut record = Record::blank("x", &cell, trial, Objective::Constrained);
                 record.success = trial < successes;

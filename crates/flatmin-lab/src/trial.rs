@@ -2,9 +2,9 @@
 
 use crate::record::{Record, SUCCESS, Timed};
 use crate::regularity::Regularity;
-use crate::robust;
 use crate::runner::Draw;
 use crate::spec::{Objective, Sampling};
+use crate::{noisy, robust, scattered};
 use flatmin::core::rng::{Role, Stream};
 use flatmin::core::{self, Domain, Error, LinearMap, Mat, Measured, Program, Recovery, Rescaling};
 use flatmin::{bilinear, completion, covariance, quadnet, sensing};
@@ -17,9 +17,9 @@ pub const NOTHING_SAMPLED: &str = "nothing sampled";
 pub(crate) const NOT_OF_THIS_MODEL: &str = "error: not an objective of this model";
 
 /// A drawn problem.
-struct Planted {
+pub(crate) struct Planted {
     problem: Problem,
-    truth: Mat<f64>,
+    pub(crate) truth: Mat<f64>,
 }
 
 /// The problem of a model.
@@ -32,7 +32,7 @@ enum Problem {
 }
 
 impl Planted {
-    fn draw(draw: &Draw<'_>) -> Result<Planted, Error> {
+    pub(crate) fn draw(draw: &Draw<'_>) -> Result<Planted, Error> {
         let (family, key) = draw.cell.key();
         let stream = |role| Stream::new(draw.seed, family, key, u64::from(draw.trial), role);
         let (mut truth, mut data) = (stream(Role::Truth), stream(Role::Measurements));
@@ -67,15 +67,16 @@ impl Planted {
                     completion::Planted::power_law(rows, cols, rank, entries, exponent, t, d)?;
                 (Problem::Completion(planted.problem), planted.truth)
             }
-            Sampling::Corrupted { .. } => {
-                let (rule, got) = ("of linear measurements", draw.cell.to_string());
+            Sampling::Scattered { .. } | Sampling::Corrupted { .. } => {
+                let (rule, got) =
+                    ("of measurements of a matrix that is formed", draw.cell.to_string());
                 return Err(Error::Parameter { name: "the cell", rule, got });
             }
         };
         Ok(Planted { problem, truth })
     }
 
-    fn posed(&self) -> Posed<'_> {
+    pub(crate) fn posed(&self) -> Posed<'_> {
         match &self.problem {
             Problem::Sensing(problem) => Posed::from(&**problem),
             Problem::Bilinear(problem) => Posed::from(&**problem),
@@ -88,9 +89,9 @@ impl Planted {
 
 /// A problem of any model.
 #[derive(Clone, Copy)]
-struct Posed<'a> {
+pub(crate) struct Posed<'a> {
     map: &'a dyn LinearMap,
-    targets: &'a [f64],
+    pub(crate) targets: &'a [f64],
     domain: Domain,
 }
 
@@ -101,11 +102,16 @@ impl<'a, M: LinearMap> From<&'a Measured<M>> for Posed<'a> {
 }
 
 impl<'a> Posed<'a> {
-    fn program(self, objective: core::Objective) -> Program<'a> {
+    /// The same measurements with other targets.
+    pub(crate) fn with_targets(self, targets: &'a [f64]) -> Posed<'a> {
+        Posed { targets, ..self }
+    }
+
+    pub(crate) fn program(self, objective: core::Objective) -> Program<'a> {
         Program::new(self.map, self.targets, objective).over(self.domain)
     }
 
-    fn kappa(self) -> Result<f64, Error> {
+    pub(crate) fn kappa(self) -> Result<f64, Error> {
         Rescaling::new(self.map)?.kappa()
     }
 
@@ -123,8 +129,13 @@ impl<'a> Posed<'a> {
 
 /// Runs one draw; whatever happens is in the records.
 pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
-    if let Sampling::Corrupted { .. } = draw.cell.sampling {
-        return robust::run(draw);
+    match draw.cell.sampling {
+        Sampling::Corrupted { .. } => return robust::run(draw),
+        Sampling::Scattered { .. } => return scattered::run(draw),
+        _ => {}
+    }
+    if draw.cell.noise.0 > 0 {
+        return noisy::run(draw);
     }
     let planted = Planted::draw(draw);
     let posed = planted.as_ref().ok().map(Planted::posed);
@@ -139,7 +150,7 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
         let mut seconds = 0.0;
         let Some(goal) = objective.linear() else {
             record.status = NOT_OF_THIS_MODEL.to_owned();
-            return Timed { record, seconds };
+            return Timed::new(record, seconds);
         };
         match &planted {
             Ok(planted) => {
@@ -150,14 +161,17 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
                 let answer = program.solve();
                 seconds = clock.elapsed().as_secs_f64();
                 match answer {
-                    Ok(answer) => fill(&mut record, &answer, &planted.truth),
+                    Ok(answer) => {
+                        let error = (answer.matrix() - &planted.truth).norm_l2();
+                        fill(&mut record, &answer, error);
+                    }
                     Err(e) => record.status = failure(&e),
                 }
             }
             Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
             Err(e) => record.status = failure(e),
         }
-        Timed { record, seconds }
+        Timed::new(record, seconds)
     };
     let mut rows: Vec<Timed> = draw.sweep.objectives.iter().map(solve).collect();
     compare(&mut rows);
@@ -169,8 +183,7 @@ pub(crate) fn failure(error: &Error) -> String {
     format!("error: {error}").replace(['\n', '\r'], " ")
 }
 
-fn fill(record: &mut Record, answer: &Recovery, truth: &Mat<f64>) {
-    let error = (answer.matrix() - truth).norm_l2();
+pub(crate) fn fill(record: &mut Record, answer: &Recovery, error: f64) {
     record.status = answer.status.to_string();
     record.certified = answer.status.is_certified();
     record.value = Some(answer.objective);
@@ -219,7 +232,7 @@ mod tests {
 
     /// The records of one draw of a cell.
     fn records(sampling: Sampling, rank: usize) -> Vec<Record> {
-        let cell = Cell { rows: 12, cols: 12, rank, sampling };
+        let cell = Cell::exact(12, 12, rank, sampling);
         let sweep = Sweep {
             id: "x".to_owned(),
             title: String::new(),
@@ -227,6 +240,7 @@ mod tests {
             cells: vec![cell],
             trials: 1,
             tolerance: 1e-8,
+            alone: false,
         };
         let rows = run(&Draw { sweep: &sweep, cell, trial: 0, seed: 3 });
         rows.into_iter().map(|row| row.record).collect()

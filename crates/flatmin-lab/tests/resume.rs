@@ -30,6 +30,7 @@ fn options(dir: &Path, spec: &Path, jobs: usize) -> Options {
         seed: 3,
         out: Some(dir.to_owned()),
         spec: Some(spec.to_owned()),
+        data: None,
         fresh: false,
     }
 }
@@ -46,7 +47,7 @@ fn fake(draw: &Draw<'_>, calls: &AtomicUsize) -> Vec<Timed> {
         record.value = Some(stream.gaussian());
         record.error = Some(stream.uniform() * 2e-6);
         record.success = record.error < Some(1e-6);
-        Timed { record, seconds: call as f64 + 0.25 }
+        Timed::new(record, call as f64 + 0.25)
     };
     draw.sweep.objectives.iter().copied().map(row).collect()
 }
@@ -164,6 +165,36 @@ fn the_number_of_workers_is_not_seen_in_rank_one_measurements() -> Outcome {
         assert_eq!(finished.tally.computed, 1);
         assert_eq!(results(&out)?, seen[0], "{text}");
     }
+    Ok(())
+}
+
+/// Four solves a draw under noise, of which two go by the others' multipliers.
+#[test]
+fn the_number_of_workers_is_not_seen_under_noise() -> Outcome {
+    let dir = scratch("noise")?;
+    let spec = dir.join("spec.toml");
+    let text = "name = 'small'\nmodel = 'sensing'\nd = 8\nrank = 1\nm = [40, 50, 60]\n\
+                noise = [1e-5, 1e-3, 0.1]\ntrials = 2\n";
+    fs::write(&spec, text)?;
+    let mut seen = Vec::new();
+    for jobs in [1, 2] {
+        let out = dir.join(format!("jobs{jobs}"));
+        let finished = reproduce(&options(&out, &spec, jobs), &trial::run, &Progress::silent())?;
+        let records = finished.sections[0].records();
+        assert_eq!((finished.tally.computed, records.len()), (18, 72));
+        assert!(records.iter().all(|r| r.certified && r.delta.is_some()));
+        // Three panels of levels in one figure, three of numbers in the other.
+        assert_eq!(finished.sections[0].figures.len(), 2);
+        seen.push(results(&out)?);
+    }
+    assert_eq!(seen[0], seen[1]);
+    let out = dir.join("jobs2");
+    let journal = out.join("journal/small.csv");
+    let bytes = fs::read(&journal)?;
+    fs::write(&journal, &bytes[..bytes.len() - 30])?;
+    let finished = reproduce(&options(&out, &spec, 2), &trial::run, &Progress::silent())?;
+    assert_eq!(finished.tally.computed, 1);
+    assert_eq!(results(&out)?, seen[0]);
     Ok(())
 }
 

@@ -3,9 +3,12 @@
 //! A verdict is computed from the records alone. *Held* and *did not hold* need evidence; where the
 //! grid or the number of trials cannot tell, the verdict is *not decided at this scale*.
 
+mod noise;
+pub mod ratings;
 mod recovery;
 mod regularity;
 mod robust;
+mod scaling;
 mod semidefinite;
 
 pub(crate) use robust::{Regime, guide};
@@ -97,6 +100,15 @@ pub fn claims(experiment: &str, records: &[&Record]) -> Vec<Claim> {
             robust::half_line_is_below_the_guide(&table, Objective::Penalised),
             robust::penalised_comes_close(&table),
         ],
+        "noise" => vec![
+            noise::error_follows(records),
+            noise::all_are_certified(records),
+            noise::both_forms_agree(records),
+            noise::error_falls_as_expected(records),
+            noise::flat_is_no_worse(records),
+        ],
+        "scaling-exact" => vec![scaling::exact_entries_are_completed(records)],
+        "scaling-noise" => vec![scaling::noisy_entries_are_completed(records)],
         "nonuniform" => vec![recovery::flat_wins_when_uneven(records)],
         _ => Vec::new(),
     }

@@ -246,7 +246,7 @@ mod tests {
     ) -> Vec<Record> {
         let mut records = Vec::new();
         for (k, &count) in counts.iter().enumerate() {
-            let cell = Cell { rows: 20, cols: 20, rank: 2, sampling: sampling(k) };
+            let cell = Cell::exact(20, 20, 2, sampling(k));
             for trial in 0..4 {
                 let mut record = Record::blank("x", &cell, trial, of);
                 record.success = (trial as usize) < count;

@@ -197,7 +197,7 @@ mod tests {
     /// A draw of `kappa = 2` that both recover.
     fn draw(excess: f64, imbalance: f64) -> [Record; 2] {
         let sampling = Sampling::Bilinear { measurements: 40 };
-        let cell = Cell { rows: 9, cols: 9, rank: 1, sampling };
+        let cell = Cell::exact(9, 9, 1, sampling);
         let nuclear = Record {
             success: true,
             value: Some(1.0),

@@ -29,7 +29,7 @@ pub(crate) fn guide(line: Line, objective: Objective) -> Option<f64> {
             let lambda = 1.0 / (rows.max(cols) as f64).sqrt();
             Some(critical_corruption_penalised(rows, cols, rank, lambda))
         }
-        Objective::Flat | Objective::Nuclear => None,
+        _ => None,
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
                 missing: Millionths(0),
                 magnitude: Millionths(5_000_000),
             };
-            let cell = Cell { rows: 60, cols: 60, rank, sampling };
+            let cell = Cell::exact(60, 60, rank, sampling);
             for trial in 0..4 {
                 let mut record = Record::blank("rpca", &cell, trial, of);
                 record.success = trial < count;

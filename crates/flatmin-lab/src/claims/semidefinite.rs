@@ -108,7 +108,7 @@ mod tests {
 
     fn record(value: f64, success: bool, unique: bool) -> Record {
         let sampling = Sampling::Covariance { measurements: 40 };
-        let cell = Cell { rows: 9, cols: 9, rank: 1, sampling };
+        let cell = Cell::exact(9, 9, 1, sampling);
         let mut record = Record::blank("x", &cell, 0, Objective::Flat);
         (record.value, record.lower_bound) = (Some(value), Some(value));
         (record.common_value, record.scaled_trace) = (Some(2.0), Some(16.0));

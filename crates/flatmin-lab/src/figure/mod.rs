@@ -5,16 +5,23 @@
 
 mod corruption;
 mod kappa;
+mod noise;
 mod panel;
 mod phase;
+mod ratings;
 mod regularity;
+mod scaling;
 mod uneven;
 
 use crate::Error;
-use crate::record::Record;
+use crate::noise::{over_measurements, over_noise};
+use crate::ratings::Outcome;
+use crate::record::{Record, Timed};
 use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
 use plotters::style::RGBColor;
+
+pub(crate) use scaling::told;
 
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
@@ -32,11 +39,14 @@ pub struct Figure {
     pub alt: String,
     /// The picture.
     pub svg: String,
+    /// Whether it shows times, and so differs from run to run.
+    pub timed: bool,
 }
 
 /// The figures of a sweep: a map of success frequencies for each axis and rank (for robust PCA, each
 /// size), and curves over the exponent for each line of power-law sampling; for the experiments of Figure 4 maps of the
-/// regularity of flat factors, and curves of `kappa`.
+/// regularity of flat factors, and curves of `kappa`; under noise, errors over its levels and over the
+/// number of measurements.
 ///
 /// # Errors
 /// When the drawing library fails.
@@ -54,7 +64,7 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
         return regular(experiment, &table, &families);
     }
     let several = families.len() > 1;
-    let mut figures = Vec::new();
+    let mut figures = noisy(experiment, records)?;
     for family in &families {
         let Some(&line) = family.first() else {
             continue;
@@ -75,6 +85,46 @@ pub fn figures(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Err
         figures.push(finished(name, picture)?);
     }
     Ok(figures)
+}
+
+/// The figures of records with noise: errors over its levels, and over the number of measurements.
+fn noisy(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Error> {
+    let (levels, counts) = (over_noise(records), over_measurements(records));
+    let mut figures = Vec::new();
+    if !levels.is_empty() {
+        figures.push(finished(experiment.to_owned(), noise::levels(&levels))?);
+    }
+    if !counts.is_empty() {
+        figures.push(finished(format!("{experiment}-m"), noise::counts(&counts))?);
+    }
+    Ok(figures)
+}
+
+/// The figures of ratings; none without them.
+///
+/// # Errors
+/// When the drawing library fails.
+pub fn of_ratings(outcome: &Outcome) -> Result<Vec<Figure>, Error> {
+    if outcome.curves.is_empty() {
+        return Ok(Vec::new());
+    }
+    let draw = |along| ratings::draw(outcome, along);
+    Ok(vec![
+        finished("ratings".to_owned(), draw(ratings::Along::Penalty))?,
+        finished("ratings-rank".to_owned(), draw(ratings::Along::Rank))?,
+    ])
+}
+
+/// The figure of what large problems took; none where no draw was alone or none was solved.
+///
+/// # Errors
+/// When the drawing library fails.
+pub fn timed(experiment: &str, rows: &[Timed]) -> Result<Option<Figure>, Error> {
+    if rows.iter().all(|row| row.peak.is_none() || row.record.error.is_none()) {
+        return Ok(None);
+    }
+    let figure = finished(format!("{experiment}-times"), scaling::draw(rows))?;
+    Ok(Some(Figure { timed: true, ..figure }))
 }
 
 /// Whether two lines stand side by side: sizes for a rank, ranks for a size with wrong entries.
@@ -105,7 +155,12 @@ fn regular(
 /// A figure from its picture and description.
 fn finished(name: String, picture: Result<(String, String), String>) -> Result<Figure, Error> {
     let (svg, alt) = picture.map_err(|message| Error::Figure { figure: name.clone(), message })?;
-    Ok(Figure { svg: described(&svg, &alt), name, alt })
+    Ok(Figure { svg: described(&svg, &alt), name, alt, timed: false })
+}
+
+/// Of two objectives side by side, whether it is the one that gives flat minima.
+fn is_flat(objective: Objective) -> bool {
+    matches!(objective, Objective::Flat | Objective::FlatPenalised | Objective::Constrained)
 }
 
 /// Names as on the figures.
@@ -113,6 +168,8 @@ fn name(objective: Objective) -> &'static str {
     match objective {
         Objective::Flat => "FLAT",
         Objective::Nuclear => "NUC",
+        Objective::FlatPenalised => "FLAT, penalised",
+        Objective::NuclearPenalised => "NUC, penalised",
         Objective::Constrained => "constrained",
         Objective::Penalised => "penalised",
     }

@@ -75,6 +75,7 @@ pub(super) fn title(model: Model, objective: Objective) -> String {
         (Objective::Constrained, _) => {
             "min \u{2016}X\u{2016}\u{2217},  \u{2211}|Y \u{2212} X| \u{2264} \u{3c4}"
         }
+        (Objective::FlatPenalised | Objective::NuclearPenalised, _) => "",
         (Objective::Penalised, _) => {
             "min \u{2016}X\u{2016}\u{2217} + \u{3bb} \u{2211}|Y \u{2212} X|"
         }

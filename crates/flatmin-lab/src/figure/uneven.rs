@@ -1,7 +1,7 @@
 //! Recovery under uneven sampling: frequency and error over the exponent, both objectives.
 
 use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
-use super::{BLUE, GREY, INK, VERMILION, name};
+use super::{BLUE, GREY, INK, VERMILION, is_flat, name};
 use crate::record::SUCCESS;
 use crate::spec::Objective;
 use crate::summary::{Axis, Group, Line, Table};
@@ -93,32 +93,26 @@ fn log10(error: f64) -> f64 {
 }
 
 fn colour(objective: Objective) -> RGBColor {
-    match objective {
-        Objective::Flat | Objective::Constrained => BLUE,
-        Objective::Nuclear | Objective::Penalised => VERMILION,
-    }
+    if is_flat(objective) { BLUE } else { VERMILION }
 }
 
 /// Two objectives at one exponent are drawn side by side.
 fn shift(objective: Objective, objectives: usize) -> i32 {
-    match (objectives, objective) {
+    match (objectives, is_flat(objective)) {
         (1, _) => 0,
-        (_, Objective::Flat | Objective::Constrained) => -8,
-        (_, Objective::Nuclear | Objective::Penalised) => 8,
+        (_, true) => -8,
+        (_, false) => 8,
     }
 }
 
 fn marker(root: &Page<'_>, (x, y): (i32, i32), objective: Objective) -> Result<(), Failed> {
     let fill = colour(objective).filled();
-    match objective {
-        Objective::Flat | Objective::Constrained => {
-            put(root, &Circle::new((x, y), 10, WHITE.filled()))?;
-            put(root, &Circle::new((x, y), 8, fill))
-        }
-        Objective::Nuclear | Objective::Penalised => {
-            put(root, &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()))?;
-            put(root, &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill))
-        }
+    if is_flat(objective) {
+        put(root, &Circle::new((x, y), 10, WHITE.filled()))?;
+        put(root, &Circle::new((x, y), 8, fill))
+    } else {
+        put(root, &Rectangle::new([(x - 9, y - 9), (x + 9, y + 9)], WHITE.filled()))?;
+        put(root, &Rectangle::new([(x - 7, y - 7), (x + 7, y + 7)], fill))
     }
 }
 
@@ -214,7 +208,7 @@ fn legend(root: &Page<'_>, objectives: &[Objective], centre: i32) -> Result<(), 
         let label = match o {
             Objective::Flat => "FLAT, weighted",
             Objective::Nuclear => "NUC, unweighted",
-            Objective::Constrained | Objective::Penalised => name(o),
+            _ => name(o),
         };
         text(root, label, (x + 68, 36), TEXT, INK, anchor)?;
         x += 280;

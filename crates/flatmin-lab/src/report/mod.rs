@@ -3,8 +3,11 @@
 //! The page is a function of the records. What it says about time it reads from `timings.js`, which
 //! lies beside it and changes from run to run.
 
+mod noise;
+mod ratings;
+
 use crate::claims::{Claim, Verdict, guide, level, signed, size};
-use crate::figure::{Figure, escape};
+use crate::figure::{Figure, escape, told};
 use crate::record::{Record, SUCCESS};
 use crate::regularity::bounds_used;
 use crate::reproduce::Section;
@@ -96,7 +99,8 @@ overparameterised loss has the least scaled trace. <b>NUC</b> minimises the nucl
 some of them grossly wrong: <i>Y</i> = <i>M</i> + <i>S</i>. The flat solutions are those of least \
 ‖<i>X</i>‖<sub>∗</sub> with ∑|<i>Y</i> − <i>X</i>| ≤ τ (<b>constrained</b>, τ being ∑|<i>S</i>|); the \
 <b>penalised</b> form adds λ∑|<i>Y</i> − <i>X</i>| instead. There the error is relative to \
-‖<i>M</i>‖.</p>\n\
+‖<i>M</i>‖. Under <b>noise</b>, <i>b</i> = <i>A</i>(<i>M</i>) + <i>w</i> with ‖<i>w</i>‖ known: FLAT and NUC \
+minimise their norms over ‖<i>A</i>(<i>X</i>) − <i>b</i>‖ ≤ ‖<i>w</i>‖.</p>\n\
 <p class=\"soft\">Source of the claims: L. Ding, D. Drusvyatskiy, M. Fazel, Z. Harchaoui, \
 <i>Flat minima generalize for low-rank matrix recovery</i>, Information and Inference 13(2), 2024. \
 The verdicts are computed from the records; “not decided” means that this grid or number of draws \
@@ -139,6 +143,9 @@ fn write_section(page: &mut String, section: &Section) {
     let id = escape(&sweep.id);
     page.push_str(&format!("<section id=\"{id}\">\n<h2>{}</h2>\n", escape(&sweep.title)));
     page.push_str(&match &section.source {
+        None if section.ratings.is_some() => {
+            "<p class=\"soft\"><a href=\"../records/ratings.csv\">Records</a>.</p>\n".to_owned()
+        }
         None => format!(
             "<p class=\"soft\">{} cells, {} draws each, {} solves. \
              <a href=\"../records/{id}.csv\">Records</a>.</p>\n",
@@ -164,21 +171,31 @@ fn write_section(page: &mut String, section: &Section) {
         ));
     }
     for figure in &section.figures {
+        // A picture of times stays outside: the page is a function of the records.
+        let outside = format!(
+            "<img src=\"../figures/{}.svg\" alt=\"Time and peak memory over the number of entries\">",
+            escape(&figure.name)
+        );
         page.push_str(&format!(
             "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}\n</div>\n<figcaption>{} \
              <a href=\"../figures/{name}.svg\">SVG</a>.</figcaption>\n</figure>\n",
-            figure.svg.trim(),
+            if figure.timed { outside.as_str() } else { figure.svg.trim() },
             caption(section, figure),
             name = escape(&figure.name),
         ));
     }
+    if let Some(outcome) = &section.ratings {
+        ratings::write(page, outcome);
+    }
     let times = match &section.source {
+        _ if section.ratings.is_some() => String::new(),
         None => {
             let records = section.records();
             let table = Table::new(records.iter().copied());
             write_transitions(page, &table);
             write_uneven(page, &table);
             write_corruptions(page, &table);
+            noise::write(page, &records);
             write_uncertified(page, &records);
             format!("<p class=\"soft\" data-time=\"{id}\">Times: see timings.csv.</p>\n")
         }
@@ -194,6 +211,28 @@ fn write_section(page: &mut String, section: &Section) {
 }
 
 fn caption(section: &Section, figure: &Figure) -> &'static str {
+    if section.ratings.is_some() {
+        return "Root mean square error on the test part. Markers: the penalty with the least error on the \
+                validation part. Above, the mean of the ratings was taken off first; below, offsets of \
+                rows and columns. Grey: these offsets alone.";
+    }
+    if figure.timed {
+        return "Each draw alone on the machine, one thread. Left, dotted: in proportion to the number of \
+                entries. Right: the most memory that the process held while it solved, its data and the \
+                laboratory itself included; dotted: the entries as they are given, 24 bytes each.";
+    }
+    if section.sweep.cells.iter().any(|cell| cell.noise.0 > 0) {
+        return if figure.name.ends_with("-m") {
+            "Error over the noise of a measurement, ‖<i>X</i> − <i>M</i>‖√<i>m</i> / ‖<i>w</i>‖: draws, and \
+             their geometric means. Line: what theory expects of NUC with Gaussian measurements, for \
+             large matrices and small noise. Dotted: least squares for whoever knows the tangent space at \
+             <i>M</i>, √(<i>n</i> / (<i>m</i> − <i>n</i>)) with <i>n</i> degrees of freedom."
+        } else {
+            "Solved under the bound ‖<i>A</i>(<i>X</i>) − <i>b</i>‖ ≤ ‖<i>w</i>‖; the penalised form with the \
+             λ that this implies has the same answers. Noise: the deviation of <i>w</i> relative to the \
+             root mean square of the exact targets."
+        };
+    }
     if section.source.is_some() {
         return if figure.name == section.sweep.id {
             "Colour: median over the draws of a cell in which <i>D</i>₁ and <i>D</i>₂ are \
@@ -474,7 +513,11 @@ pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: 
          thread each.\",\n  experiments: {{\n",
         tally.computed, tally.resumed
     );
-    for section in sections.iter().filter(|s| s.source.is_none()) {
+    for outcome in sections.iter().filter_map(|s| s.ratings.as_ref()) {
+        script.push_str(&ratings::seconds(outcome));
+    }
+    let swept = sections.iter().filter(|s| s.source.is_none() && s.ratings.is_none());
+    for section in swept {
         let times = |o: Objective| {
             let mut times: Vec<f64> = section
                 .rows
@@ -495,8 +538,12 @@ pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: 
                 ));
             }
         }
+        let scaling = match told(&section.rows) {
+            Some(told) if section.sweep.alone => format!(" {told}."),
+            _ => String::new(),
+        };
         script.push_str(&format!(
-            "    \"{}\": \"Time of the solves (one thread each): {}.\",\n",
+            "    \"{}\": \"Time of the solves (one thread each): {}.{scaling}\",\n",
             section.sweep.id,
             parts.join("; ")
         ));
