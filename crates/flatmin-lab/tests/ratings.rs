@@ -95,7 +95,7 @@ fn neither_workers_nor_interruptions_are_seen() -> Outcomes {
         fs::write(&journal, &bytes[..end])?;
         assert_eq!(rate(&dir, &journal, 1)?.to_csv()?, expected, "cut at {end}");
     }
-    assert_eq!(claims::ratings::of(&whole).len(), 3);
+    assert_eq!(claims::ratings::of(&whole).len(), 4);
     assert_eq!(figure::of_ratings(&whole)?.len(), 2);
     Ok(())
 }

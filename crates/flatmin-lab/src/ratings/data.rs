@@ -38,6 +38,8 @@ pub fn folder(named: Option<&Path>) -> Option<PathBuf> {
 #[derive(Debug)]
 pub(crate) struct Set {
     pub(crate) train: Ratings,
+    /// Training and validation.
+    pub(crate) both: Ratings,
     pub(crate) validation: Vec<Observation>,
     pub(crate) test: Vec<Observation>,
     /// FNV-1a of the file.
@@ -73,19 +75,22 @@ impl Set {
             let of = |t: usize| (Some(rows[t] as usize), Some(cols[t] as usize), values[t]);
             part(k).into_iter().map(of).collect()
         };
-        let train = part(0.0);
-        let index = |of: &[f64]| train.iter().map(|&t| of[t] as usize).collect::<Vec<_>>();
-        let fitted = train.iter().map(|&t| values[t]).collect();
         let (d1, d2) = (shape[0] as usize, shape[1] as usize);
-        let train = Ratings::new(d1, d2, &index(&rows), &index(&cols), fitted)
-            .map_err(|e| fields.error(&e.to_string()))?;
+        let ratings = |places: Vec<usize>| {
+            let index = |of: &[f64]| places.iter().map(|&t| of[t] as usize).collect::<Vec<_>>();
+            let fitted = places.iter().map(|&t| values[t]).collect();
+            Ratings::new(d1, d2, &index(&rows), &index(&cols), fitted)
+                .map_err(|e| fields.error(&e.to_string()))
+        };
+        let train = ratings(part(0.0))?;
+        let both = ratings((0..m).filter(|&t| split[t] < 2.0).collect())?;
         let (validation, test) = (held(1.0), held(2.0));
         if validation.is_empty() || test.is_empty() {
             return Err(
                 fields.error("split must name some ratings 1 (validation) and some 2 (test)")
             );
         }
-        Ok(Some(Set { train, validation, test, checksum: format!("{hash:016x}") }))
+        Ok(Some(Set { train, both, validation, test, checksum: format!("{hash:016x}") }))
     }
 }
 

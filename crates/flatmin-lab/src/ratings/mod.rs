@@ -2,7 +2,8 @@
 //!
 //! For each data set, with and without offsets of rows and columns, each norm is fitted along a path of
 //! penalties to the training part. Its best penalty is the one with the least error on the validation
-//! part; the test part judges it.
+//! part; with that, grown as the noise does, both parts are fitted, and the test part judges. Offsets are
+//! shrunken as the validation part wants it.
 
 mod data;
 
@@ -13,7 +14,7 @@ use crate::progress::Progress;
 use crate::record::finish;
 use crate::spec::Scale;
 use data::{SETS, Set};
-use flatmin::completion::ratings::{Centring, Observation, Offsets, Shrinkage};
+use flatmin::completion::ratings::{Centring, Holdout, Observation, Offsets, Shrinkage};
 use flatmin::core::{self, MatRef, Program, Recovery};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,16 @@ impl Method {
     }
 }
 
+/// What was fitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The training part, to choose by the validation part.
+    Training,
+    /// Both of these, as chosen.
+    Both,
+}
+
 /// One fit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -97,8 +108,12 @@ pub struct Row {
     pub m: usize,
     /// Whether offsets of rows and columns were taken off, or the mean alone.
     pub centred: bool,
+    /// How many ratings of the mean every row and column is given.
+    pub shrinkage: f64,
     /// What was fitted beside them.
     pub method: Method,
+    /// To which ratings.
+    pub part: Part,
     /// `lambda` as a part of the least one at which the answer is zero.
     pub fraction: Option<f64>,
     /// `lambda`.
@@ -129,15 +144,23 @@ pub struct Row {
 pub type Timed = (Row, f64);
 
 /// A path of penalties, from the largest down; one fit for offsets alone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Curve {
-    /// Its fits.
+    /// Its fits to the training part.
     pub rows: Vec<Row>,
     /// Their seconds.
     pub seconds: Vec<f64>,
+    /// The fit of training and validation part at the best penalty.
+    pub refit: Option<Timed>,
 }
 
 impl Curve {
+    /// All fits with their seconds.
+    fn timed(&self) -> impl Iterator<Item = (&Row, f64)> {
+        let path = self.rows.iter().zip(self.seconds.iter().copied());
+        path.chain(self.refit.iter().map(|(row, seconds)| (row, *seconds)))
+    }
+
     /// The fit with the least validation error.
     pub fn best(&self) -> Option<&Row> {
         self.rows.iter().min_by(|a, b| a.validation.total_cmp(&b.validation))
@@ -205,7 +228,7 @@ impl Outcome {
     /// None for fits that were measured.
     pub fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        for row in self.curves.iter().flat_map(|curve| &curve.rows) {
+        for (row, _) in self.curves.iter().flat_map(Curve::timed) {
             writer.serialize(row)?;
         }
         finish(writer)
@@ -217,11 +240,10 @@ impl Outcome {
     /// None for fits that were measured.
     pub fn timings_csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["data", "centred", "method", "fraction", "seconds"])?;
-        for curve in &self.curves {
-            for (row, seconds) in curve.rows.iter().zip(&curve.seconds) {
-                writer.serialize((&row.data, row.centred, row.method, row.fraction, seconds))?;
-            }
+        writer.write_record(["data", "centred", "method", "part", "fraction", "seconds"])?;
+        for (row, seconds) in self.curves.iter().flat_map(Curve::timed) {
+            let Row { data, centred, method, part, fraction, .. } = row;
+            writer.serialize((data, centred, method, part, fraction, seconds))?;
         }
         finish(writer)
     }
@@ -320,15 +342,18 @@ impl Task<'_> {
         let train = &self.set.train;
         let centring = if self.centred { Centring::RowCol } else { Centring::Global };
         let clock = Instant::now();
-        let offsets = train.offsets(centring, Shrinkage::default()).map_err(core)?;
+        let held = Holdout::Given(&self.set.validation);
+        let shrinkage = Shrinkage::choose(train, held, 0).map_err(core)?;
+        let offsets = train.offsets(centring, shrinkage).map_err(core)?;
         let residuals: Vec<f64> =
             train.iter().map(|(i, j, y)| y - offsets.at(Some(i), Some(j))).collect();
         let judge = Judge { set: self.set, offsets: &offsets };
-        let mut curve = Curve { rows: Vec::new(), seconds: Vec::new() };
+        let mut curve = Curve::default();
         let Some(objective) = self.method.objective() else {
             let row = self.row(step, &judge, None);
             curve.seconds.push(clock.elapsed().as_secs_f64());
-            curve.rows.push(Row { status: "closed form".to_owned(), last: true, ..row });
+            curve.rows.push(Row { status: "closed form".to_owned(), ..row });
+            curve.refit = Some(self.refit(&curve, centring, shrinkage, None)?);
             return Ok(curve);
         };
         let map = train.completion().map();
@@ -337,25 +362,62 @@ impl Task<'_> {
         let fractions: Vec<f64> = (0..most).map(|k| step.powi(k as i32)).collect();
         let mut path = program().path(fractions.iter().map(|f| f * largest));
         let mut least = f64::INFINITY;
-        for (k, fraction) in fractions.iter().enumerate() {
+        let mut start = None;
+        for fraction in &fractions {
             let clock = Instant::now();
             let Some(answer) = path.next() else { break };
             let answer = answer.map_err(core)?;
             curve.seconds.push(clock.elapsed().as_secs_f64());
             let mut row = self.row(step, &judge, Some(&answer));
-            least = least.min(row.validation);
             (row.fraction, row.lambda) = (Some(*fraction), Some(fraction * largest));
-            row.last = k + 1 == most || row.validation > least + ENOUGH;
-            let last = row.last;
+            if row.validation < least {
+                (least, start) = (row.validation, Some(answer));
+            }
+            let last = row.validation > least + ENOUGH;
             curve.rows.push(row);
             if last {
                 break;
             }
         }
-        if let Some(row) = curve.rows.last_mut() {
-            row.last = true;
-        }
+        curve.refit = Some(self.refit(&curve, centring, shrinkage, start)?);
         Ok(curve)
+    }
+
+    /// Fits training and validation part as the best of a path, at a penalty that grows as the noise.
+    fn refit(
+        &self,
+        curve: &Curve,
+        centring: Centring,
+        shrinkage: Shrinkage,
+        start: Option<Recovery>,
+    ) -> Result<Timed, Error> {
+        let core = |e: core::Error| Error::Ratings { data: self.data, message: e.to_string() };
+        let both = &self.set.both;
+        let clock = Instant::now();
+        let offsets = both.offsets(centring, shrinkage).map_err(core)?;
+        let residuals: Vec<f64> =
+            both.iter().map(|(i, j, y)| y - offsets.at(Some(i), Some(j))).collect();
+        let best = curve.best();
+        let grown = (both.len() as f64 / self.set.train.len() as f64).sqrt();
+        let lambda = best.and_then(|best| best.lambda).map(|lambda| lambda * grown);
+        let answer = match (self.method.objective(), lambda) {
+            (Some(objective), Some(lambda)) => {
+                let mut program = Program::new(both.completion().map(), &residuals, objective);
+                if let Some(start) = &start {
+                    program = program.warm_start(start);
+                }
+                Some(program.penalty(lambda).tolerance(TOLERANCE).solve().map_err(core)?)
+            }
+            _ => None,
+        };
+        let seconds = clock.elapsed().as_secs_f64();
+        let judge = Judge { set: self.set, offsets: &offsets };
+        let step = curve.rows.first().map_or(0.0, |row| row.step);
+        let row = self.row(step, &judge, answer.as_ref());
+        let closed = if answer.is_none() { "closed form".to_owned() } else { row.status.clone() };
+        let fraction = best.and_then(|best| best.fraction);
+        let (m, part) = (both.len(), Part::Both);
+        Ok((Row { m, part, fraction, lambda, status: closed, last: true, ..row }, seconds))
     }
 
     fn row(&self, step: f64, judge: &Judge<'_>, answer: Option<&Recovery>) -> Row {
@@ -369,7 +431,9 @@ impl Task<'_> {
             d2,
             m: self.set.train.len(),
             centred: self.centred,
+            shrinkage: judge.offsets.shrinkage().rows,
             method: self.method,
+            part: Part::Training,
             fraction: None,
             lambda: None,
             status: answer.map_or(String::new(), |a| a.status.to_string()),
@@ -424,29 +488,28 @@ pub fn read_journal(path: &Path) -> Result<Vec<Curve>, Error> {
         Err(e) => return Err(Error::io("read", path)(e)),
     };
     let mut curves = Vec::new();
-    let mut curve = Curve { rows: Vec::new(), seconds: Vec::new() };
+    let mut curve = Curve::default();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
     for line in reader.deserialize::<Timed>() {
         // What was cut off in the middle is computed again.
         let Ok((row, seconds)) = line else {
-            curve = Curve { rows: Vec::new(), seconds: Vec::new() };
+            curve = Curve::default();
             continue;
         };
-        let whole = row.last;
         let joins = |first: &Row| {
             (first.data == row.data) && (first.centred, first.method) == (row.centred, row.method)
         };
-        let starts = row.fraction >= curve.rows.last().and_then(|last| last.fraction);
+        let path = row.part == Part::Training;
+        let starts = path && row.fraction >= curve.rows.last().and_then(|last| last.fraction);
         if curve.rows.first().is_some_and(|first| !joins(first) || starts) {
-            curve = Curve { rows: Vec::new(), seconds: Vec::new() };
+            curve = Curve::default();
         }
-        curve.rows.push(row);
-        curve.seconds.push(seconds);
-        if whole {
-            curves.push(std::mem::replace(
-                &mut curve,
-                Curve { rows: Vec::new(), seconds: Vec::new() },
-            ));
+        if path {
+            curve.rows.push(row);
+            curve.seconds.push(seconds);
+        } else if !curve.rows.is_empty() {
+            curve.refit = Some((row, seconds));
+            curves.push(std::mem::take(&mut curve));
         }
     }
     Ok(curves)
@@ -455,7 +518,7 @@ pub fn read_journal(path: &Path) -> Result<Vec<Curve>, Error> {
 /// Appends a curve in a single write, on lines of its own.
 fn append(path: &Path, curve: &Curve) -> Result<(), Error> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    for timed in curve.rows.iter().zip(&curve.seconds) {
+    for timed in curve.timed() {
         writer.serialize(timed)?;
     }
     let mut block = finish(writer)?;

@@ -21,6 +21,7 @@ pub(super) fn write(page: &mut String, outcome: &Outcome) {
         "rank",
         "validation RMSE",
         "test RMSE",
+        "of both parts",
         "penalty may be smaller",
         "larger",
         "fits",
@@ -37,8 +38,8 @@ pub(super) fn write(page: &mut String, outcome: &Outcome) {
     if !outcome.curves.is_empty() {
         page.push_str(&format!(
             "<p class=\"soft\">Fitted to the training part alone; the best penalty, as a part of the \
-             least one at which the answer is zero, has the least error on the validation part. By the \
-             factors given it may be smaller or larger before that error rises by {LOSS}; where none is \
+             least one at which the answer is zero, has the least error on the validation part; of both \
+             parts: training and validation part fitted with it. By the factors given it may be smaller or larger before that error rises by {LOSS}; where none is \
              given the path did not go so far. Seconds: median over the path, one thread.</p>\n"
         ));
     }
@@ -61,6 +62,7 @@ fn write_curve(page: &mut String, curve: &Curve) {
         best.rank.to_string(),
         format!("{:.4}", best.validation),
         format!("{:.4}", best.test),
+        curve.refit.as_ref().map_or("–".to_owned(), |(row, _)| format!("{:.4}", row.test)),
         if fitted { factor(below) } else { "–".to_owned() },
         if fitted { factor(above) } else { "–".to_owned() },
         curve.rows.len().to_string(),
