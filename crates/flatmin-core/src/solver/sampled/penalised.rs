@@ -36,7 +36,7 @@ use super::ridge::Ridge;
 use crate::Error;
 use crate::linalg::kernel::dot;
 use crate::linalg::thin::{LANES, Thin};
-use crate::solver::equality::{Bound, Candidate, Incumbent};
+use crate::solver::equality::{Bound, Candidate, Incumbent, relative_gap};
 use crate::solver::monitor::Monitor;
 use crate::solver::point::Point;
 use crate::solver::slack::Slack;
@@ -75,6 +75,9 @@ const FINER: f64 = 0.1;
 
 /// Least excess of a singular value over one that makes a new column.
 const NEW: f64 = 1e-10;
+
+/// Part of the tolerance that the norm of a dual matrix may be too large by.
+const ENOUGH: f64 = 0.02;
 
 /// Rounds of the first looks, and the most.
 const ROUNDS: usize = 8;
@@ -242,8 +245,17 @@ struct Look {
     next: Thin,
     /// How many of them are new: for singular values above one.
     new: usize,
-    /// Whether the proof found more of it than the estimate.
+    /// Whether there may be more of it than the estimate.
     coarse: bool,
+}
+
+/// What a look is to prove.
+struct Proof<'a> {
+    incumbent: &'a mut Incumbent,
+    /// The gap that is wanted.
+    tolerance: f64,
+    /// Whether a bound is wanted that leaves a larger one.
+    anyway: bool,
 }
 
 /// Looks for singular values above `1 + margin` of the dual matrix beyond the frames of a point; with an
@@ -252,7 +264,7 @@ fn look(
     here: &Here<'_>,
     point: &Point,
     (margin, rounds): (f64, usize),
-    incumbent: Option<&mut Incumbent>,
+    proof: Option<Proof<'_>>,
 ) -> Result<Look, Error> {
     let posed = here.posed;
     let scale = -1.0 / here.rho;
@@ -262,18 +274,25 @@ fn look(
     let v = posed.spread(posed.right, point.v.as_ref());
     let dual = Dual { matrix: posed.matrix(&y, &turned), u: &u, v: &v };
     let found = dual.leading(LANES, rounds)?;
-    let estimate = found.s.first().copied().unwrap_or(0.0);
     let mut coarse = false;
-    if let Some(incumbent) = incumbent {
-        let norm = dual.norm(estimate)?;
-        coarse = norm > estimate.max(1.0) + margin.min(0.1 * posed.tolerance);
+    if let Some(Proof { incumbent, tolerance, anyway }) = proof {
+        let about = dual.estimate(&found)?;
         let (along, squares) = (dot(&y, &posed.by_row), dot(&y, &y));
         let slack = Slack::Ridge(here.rho);
-        let multiple = slack.multiple(along, squares, 1.0 / norm);
-        let mut y = posed.pattern.in_given_order(y.clone());
-        y.iter_mut().for_each(|y| *y *= multiple);
-        let lower = multiple * along - slack.dual_cost(&y);
-        incumbent.offer_bound(Bound { y, lower });
+        let multiple = |norm: f64| slack.multiple(along, squares, 1.0 / norm);
+        let lower = |t: f64| t * along - 0.5 * here.rho * t * t * squares;
+        // No proof is better than the norm from below allows.
+        let may = relative_gap(incumbent.upper(), lower(multiple(about))) <= tolerance;
+        coarse = !may;
+        if may || anyway {
+            let beyond = found.s.first().copied().unwrap_or(0.0);
+            let norm = dual.norm(about, beyond, ENOUGH * tolerance)?;
+            coarse = norm > beyond.max(1.0) + margin.min(0.1 * tolerance);
+            let t = multiple(norm);
+            let mut y = posed.pattern.in_given_order(y.clone());
+            y.iter_mut().for_each(|y| *y *= t);
+            incumbent.offer_bound(Bound { y, lower: lower(t) });
+        }
     }
     let room = posed.left.rank().min(posed.right.rank()) - point.rank();
     let new = found.s.iter().take_while(|&&s| s > 1.0 + margin).count().min(room);
@@ -311,14 +330,18 @@ pub(in crate::solver) fn search(
         let last = stage == rho;
         let mut goal = ROUGH;
         let (mut rounds, mut hits) = (ROUNDS, HITS);
-        for _ in 0..LOOKS {
+        for looks in 0..LOOKS {
             let here = Here::new(posed, stage, r);
             let (here, reached) = here.descend(goal, hits, incumbent.lower(), monitor);
             let point = here.point(goal * goal)?;
             if last {
                 incumbent.offer(here.candidate(&point));
             }
-            let proof = last.then_some(&mut *incumbent);
+            let end = goal <= FINEST && rounds >= MOST_ROUNDS;
+            // The first bound is for whoever watches.
+            let anyway =
+                monitor.stop.is_some() || end || looks + 1 == LOOKS || incumbent.bound.is_none();
+            let proof = last.then_some(Proof { incumbent, tolerance, anyway });
             let Look { next, new, coarse } = look(&here, &point, (goal.max(NEW), rounds), proof)?;
             r = next;
             if monitor.stop.is_some() || (last && incumbent.gap() <= tolerance) {
@@ -329,7 +352,7 @@ pub(in crate::solver) fn search(
             if new > 0 || !reached {
                 continue;
             }
-            if !last || (goal <= FINEST && rounds >= MOST_ROUNDS) {
+            if !last || end {
                 break;
             }
             // More digits, and more of the spectrum where the proof saw more.
