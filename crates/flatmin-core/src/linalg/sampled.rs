@@ -7,6 +7,8 @@
 //! Each output row is summed by one thread in the order of its entries, so that the bits do not
 //! depend on the number of threads. Work on the columns is the same on the transposed list.
 
+mod second;
+
 use super::Par;
 use super::kernel::vectorised;
 use super::parallel::map;
@@ -304,7 +306,11 @@ mod tests {
     use crate::rng::{Role, Stream};
 
     /// Lists of a random pattern with empty rows, its values, and the same as a full matrix.
-    fn sampled(rows: usize, cols: usize, stream: &mut Stream) -> (Lists, Vec<f64>, Mat<f64>) {
+    pub(super) fn sampled(
+        rows: usize,
+        cols: usize,
+        stream: &mut Stream,
+    ) -> (Lists, Vec<f64>, Mat<f64>) {
         let (mut starts, mut indices, mut w) = (vec![0], vec![], vec![]);
         let mut full = Mat::zeros(rows, cols);
         for i in 0..rows {

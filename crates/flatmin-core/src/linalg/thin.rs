@@ -1,7 +1,8 @@
 //! Tall matrices of few columns, row by row: what products with sampled entries gather from.
 
-use super::kernel::{axpy_inline, dot, vectorised};
+use super::kernel::{dot, vectorised};
 use faer::{Mat, MatRef};
+use pulp::{Arch, Simd, WithSimd};
 
 /// Columns of a block: one vector register of the widest machines.
 pub const LANES: usize = 8;
@@ -120,32 +121,31 @@ impl Thin {
     /// `A^T B`, of order `k x l`.
     pub fn transpose_times(&self, other: &Thin) -> Mat<f64> {
         let (k, l) = (self.width, other.width);
-        let mut sums = vec![0.0; k * l];
-        vectorised(
-            #[inline(always)]
-            || {
-                for i in 0..self.rows {
-                    let b = &other.row(i)[..l];
-                    for (sum, a) in sums.chunks_exact_mut(l.max(1)).zip(self.row(i)) {
-                        axpy_inline(*a, b, sum);
-                    }
-                }
-            },
-        );
-        Mat::from_fn(k, l, |i, j| sums[i * l + j])
+        let mut out = Mat::zeros(k, l);
+        for (a, b) in (0..self.blocks()).flat_map(|a| (0..other.blocks()).map(move |b| (a, b))) {
+            let sums = Arch::new().dispatch(Tile { x: (self, a), y: (other, b) });
+            for (i, sums) in (a * LANES..k).zip(&sums) {
+                (b * LANES..l).zip(sums).for_each(|(j, sum)| out[(i, j)] = *sum);
+            }
+        }
+        out
     }
 
     /// `A + t B C` for a small matrix `C`.
     pub fn add_product(&mut self, t: f64, b: &Thin, c: MatRef<'_, f64>) {
-        let width = self.width;
         let c = Thin::from_fn(c.nrows(), c.ncols(), |i, j| t * c[(i, j)]);
+        let q = self.blocks();
         vectorised(
             #[inline(always)]
             || {
-                for i in 0..self.rows {
-                    let row = &mut self.row_mut(i)[..width];
-                    for (j, b) in b.row(i)[..c.rows].iter().enumerate() {
-                        axpy_inline(*b, c.row(j), row);
+                for (i, row) in self.data.chunks_exact_mut(q.max(1)).enumerate() {
+                    let b = &b.row(i)[..c.rows];
+                    for (h, out) in row.iter_mut().enumerate() {
+                        let mut sum = *out;
+                        for (b, c) in b.iter().zip(c.data.chunks_exact(q)) {
+                            (0..LANES).for_each(|l| sum[l] += b * c[h][l]);
+                        }
+                        *out = sum;
                     }
                 }
             },
@@ -166,6 +166,37 @@ impl Thin {
     }
 }
 
+/// `X^T Y` for one block of columns of each, in registers.
+struct Tile<'a> {
+    x: (&'a Thin, usize),
+    y: (&'a Thin, usize),
+}
+
+impl WithSimd for Tile<'_> {
+    type Output = [[f64; LANES]; LANES];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+        let ((x, a), (y, b)) = (self.x, self.y);
+        let (x_rows, y_rows) = (x.data.chunks_exact(x.blocks()), y.data.chunks_exact(y.blocks()));
+        let mut out = [[0.0; LANES]; LANES];
+        // Vectors a block.
+        for h in 0..LANES / S::F64_LANES {
+            let mut sums = [simd.splat_f64s(0.0); LANES];
+            for (x, y) in x_rows.clone().zip(y_rows.clone()) {
+                let (x, y) = (&x[a], S::as_simd_f64s(&y[b]).0[h]);
+                for c in 0..LANES {
+                    sums[c] = simd.mul_add_e_f64s(simd.splat_f64s(x[c]), y, sums[c]);
+                }
+            }
+            for (out, sum) in out.iter_mut().zip(sums) {
+                S::as_mut_simd_f64s(out).0[h] = sum;
+            }
+        }
+        out
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,7 +206,7 @@ mod tests {
     #[test]
     fn products_are_those_of_matrices() {
         let mut stream = Stream::new(1, "thin", 0, 0, Role::Probe);
-        for (n, k, l) in [(1, 1, 1), (7, 5, 8), (12, 9, 3)] {
+        for (n, k, l) in [(1, 1, 1), (7, 5, 8), (12, 9, 3), (40, 17, 16)] {
             let (a, b) = (stream.gaussian_matrix(n, k), stream.gaussian_matrix(n, l));
             let c = stream.gaussian_matrix(l, k);
             let (ta, tb) = (Thin::from_mat(a.as_ref()), Thin::from_mat(b.as_ref()));

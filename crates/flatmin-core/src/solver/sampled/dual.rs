@@ -14,7 +14,7 @@
 use super::bound;
 use super::scaled::{Scaled, orthonormal};
 use crate::linalg::thin::{LANES, Thin};
-use crate::linalg::{self, Cholesky, Par, max_abs};
+use crate::linalg::{self, Cholesky, Par};
 use crate::rng::{Role, Stream};
 use crate::{Error, Mat};
 
@@ -154,20 +154,30 @@ impl Dual<'_> {
         Ok(Triplets { s, u, v })
     }
 
-    /// An upper bound on `|W|_op`, given an estimate of `|N|_op`.
+    /// An estimate of `|W|_op` from below: its norm on the frames and the leading vectors beyond them.
     ///
     /// # Errors
     /// As [`Dual::leading`].
-    pub(super) fn norm(&self, estimate: f64) -> Result<f64, Error> {
+    pub(super) fn estimate(&self, beyond: &Triplets) -> Result<f64, Error> {
+        // Of leading vectors that are not accurate not even the length is right.
+        let basis = orthonormal(&self.v.beside(&beyond.v.leading(beyond.s.len().min(LANES))));
+        let image = self.matrix.times(&basis);
+        let gram = image.transpose_times(&image);
+        let values = linalg::symmetric_eigenvalues(gram.as_ref())?;
+        Ok(values.last().map_or(0.0, |l| l.max(0.0).sqrt()))
+    }
+
+    /// An upper bound on `|W|_op`, given estimates of it and of `|N|_op`, the first to an accuracy that
+    /// is enough where a factor says it.
+    ///
+    /// # Errors
+    /// As [`Dual::leading`].
+    pub(super) fn norm(&self, about: f64, estimate: f64, enough: f64) -> Result<f64, Error> {
         let (d1, d2) = (self.matrix.p1.len(), self.matrix.p2.len());
         let margin = 4.0 * f64::EPSILON * (d1 + d2) as f64;
-        let mut left = self.matrix.times(self.v);
         if d1.min(d2) <= GRAM {
-            // About the norm on the frames, and beyond them.
-            let known = max_abs(&left.squared_norms()).sqrt();
-            let about = known.max(estimate);
             let gram = self.matrix.gram();
-            for excess in EXCESS {
+            for excess in EXCESS.into_iter().skip_while(|&excess| 100.0 * excess <= enough) {
                 let c = about * (1.0 + excess) + margin;
                 let mut slack = gram.clone() * faer::Scale(-1.0);
                 (0..slack.nrows()).for_each(|i| slack[(i, i)] += c * c);
@@ -178,6 +188,7 @@ impl Dual<'_> {
             let largest = linalg::symmetric_eigenvalues(gram.as_ref())?;
             return Ok(largest.last().map_or(0.0, |l| l.max(0.0).sqrt()) * (1.0 + margin) + margin);
         }
+        let mut left = self.matrix.times(self.v);
         left.combine(1.0, -1.0, self.u);
         let mut right = self.matrix.transpose_times(self.u);
         right.combine(1.0, -1.0, self.v);

@@ -11,13 +11,22 @@ pub(super) struct Until {
     pub(super) steps: usize,
 }
 
-/// What was reached.
-pub(super) struct Reached {
+/// An iterate.
+pub(super) struct Iterate {
     pub(super) x: Thin,
     /// Its length.
     pub(super) length: f64,
     /// Decrease of `<H x, x> / 2 - <g, x>`.
     pub(super) decrease: f64,
+}
+
+/// What was reached.
+pub(super) struct Reached {
+    /// The last iterate.
+    pub(super) end: Iterate,
+    /// Some of those before it, each at least twice as long as the one before: a smaller trust region
+    /// ends on the same way, which need not be gone again.
+    pub(super) way: Vec<Iterate>,
     /// Whether a direction without positive curvature was met.
     pub(super) flat: bool,
 }
@@ -41,6 +50,7 @@ pub(super) fn conjugate_gradients(
     // <x, x>, <x, p> and <p, p> in the norm of P^{-1}.
     let (mut xx, mut xp, mut pp) = (0.0, 0.0, size);
     let (mut decrease, mut flat) = (0.0, false);
+    let mut way: Vec<Iterate> = vec![];
     for _ in 0..until.steps {
         if size <= 0.0 || size.is_nan() {
             break;
@@ -50,6 +60,10 @@ pub(super) fn conjugate_gradients(
         let step = size / curvature;
         let reach = xx + 2.0 * step * xp + step * step * pp;
         flat = curvature <= 0.0;
+        let kept = way.last().map_or(0.0, |before| before.length);
+        if xx > 4.0 * kept * kept {
+            way.push(Iterate { x: x.clone(), length: xx.sqrt(), decrease });
+        }
         if flat || reach >= until.radius.powi(2) {
             let room = until.radius.powi(2) - xx;
             let far = room / (xp + (xp * xp + pp * room).max(0.0).sqrt());
@@ -75,5 +89,5 @@ pub(super) fn conjugate_gradients(
         (xp, pp) = (turn * xp, next + turn * turn * pp);
         size = next;
     }
-    Reached { x, length: xx.max(0.0).sqrt(), decrease, flat }
+    Reached { end: Iterate { x, length: xx.max(0.0).sqrt(), decrease }, way, flat }
 }

@@ -31,12 +31,12 @@
 use super::Posed;
 use super::amplitudes::amplitudes;
 use super::dual::Dual;
-use super::gradients::{Reached, Until, conjugate_gradients};
+use super::gradients::{Iterate, Reached, Until, conjugate_gradients};
 use super::ridge::Ridge;
 use crate::Error;
 use crate::linalg::kernel::dot;
 use crate::linalg::thin::{LANES, Thin};
-use crate::solver::equality::{Bound, Candidate, Incumbent};
+use crate::solver::equality::{Bound, Candidate, Incumbent, relative_gap};
 use crate::solver::monitor::Monitor;
 use crate::solver::point::Point;
 use crate::solver::slack::Slack;
@@ -53,7 +53,8 @@ const STEPS: usize = 40;
 /// Directions without curvature until columns are looked for.
 const HITS: usize = 3;
 
-/// Radius of a trust region before it is known, in lengths of a step of alternating least squares.
+/// Radius of a trust region before it is known, in lengths of a step of alternating least squares. Later
+/// that length says nothing: near the end it vanishes while the step to the end is far longer.
 const FAR: f64 = 20.0;
 
 /// Parts of the expected decrease that shrink the trust region and let it grow, and by how much.
@@ -62,7 +63,7 @@ const GOOD: f64 = 0.7;
 const SHRINK: f64 = 4.0;
 
 /// Largest relative residual of the inner iteration, and its most steps.
-const INNER: (f64, usize) = (0.1, 80);
+const INNER: (f64, usize) = (0.3, 80);
 
 /// Accuracy of a stage, and of the first look at the last one: the root of the decrease to come,
 /// relative to the objective.
@@ -74,6 +75,9 @@ const FINER: f64 = 0.1;
 
 /// Least excess of a singular value over one that makes a new column.
 const NEW: f64 = 1e-10;
+
+/// Part of the tolerance that the norm of a dual matrix may be too large by.
+const ENOUGH: f64 = 0.02;
 
 /// Rounds of the first looks, and the most.
 const ROUNDS: usize = 8;
@@ -132,21 +136,23 @@ impl<'a> Here<'a> {
             return Steps { newton: None, alternating, gain };
         }
         // Far away precision is wasted, and near the end more than is left to gain.
-        let wanted = gain.max(0.1 * goal / gain).min(INNER.0);
+        let wanted = gain.max(0.5 * goal / gain).min(INNER.0);
         let precondition = |z: &mut Thin| right.solve(par, cols, l, z);
-        *radius = radius.min(FAR * g.dot(&alternating).sqrt());
+        if radius.is_infinite() {
+            *radius = FAR * g.dot(&alternating).sqrt();
+        }
         let until = Until { tolerance: wanted, radius: *radius, steps: INNER.1 };
+        let mut turned = r.clone();
+        turned.combine(-1.0, 0.0, r);
+        let negative: Vec<f64> = self.by_col.iter().map(|e| -e).collect();
         let newton = conjugate_gradients(g, &until, precondition, |x| {
             // C x, A^{-1} C x, and (B - C^T A^{-1} C) x.
-            let mut z = rows.couple(par, l, x, r);
-            z.combine(1.0, 1.0, &rows.times(par, &self.by_row, x));
+            let mut z = rows.second(par, (r, None), (x, l), &self.by_row);
             self.left.solve(par, rows, r, &mut z);
-            let mut out = cols.couple(par, x, l, l);
+            let mut out = cols.second(par, (l, Some(x)), (&z, &turned), &negative);
             let mut weighted = x.clone();
             weighted.scale_rows(right.weights());
             out.combine(1.0, 1.0, &weighted);
-            out.combine(1.0, -1.0, &cols.couple(par, r, &z, l));
-            out.combine(1.0, -1.0, &cols.times(par, &self.by_col, &z));
             out
         });
         Steps { newton: Some(newton), alternating, gain }
@@ -171,23 +177,30 @@ impl<'a> Here<'a> {
             let moved = |by: &Thin| {
                 let mut r = self.r.clone();
                 r.combine(1.0, 1.0, by);
-                Here::new(self.posed, self.rho, r)
+                Some(Here::new(self.posed, self.rho, r)).filter(|next| next.value < self.value)
             };
-            let mut next = moved(&newton.x);
-            let kept = self.rho * (self.value - next.value) / newton.decrease;
-            if kept < POOR || kept.is_nan() {
-                radius = newton.length / SHRINK;
-            } else if kept > GOOD {
-                radius = radius.max(2.0 * newton.length);
+            // From the longest step to shorter ones, and then to one that cannot fail.
+            let mut next = None;
+            let mut longest = f64::INFINITY;
+            for Iterate { x, length, decrease } in newton.way.iter().chain([&newton.end]).rev() {
+                if *length > longest {
+                    continue;
+                }
+                next = moved(x);
+                let value = next.as_ref().map_or(f64::INFINITY, |next| next.value);
+                let kept = self.rho * (self.value - value) / decrease;
+                if kept < POOR || kept.is_nan() {
+                    radius = length / SHRINK;
+                } else if kept > GOOD {
+                    radius = radius.max(2.0 * length);
+                }
+                if next.is_some() {
+                    break;
+                }
+                longest = radius;
             }
-            let lower = |next: &Here<'_>| next.value < self.value;
-            if !lower(&next) {
-                next = moved(&alternating);
-            }
-            if !lower(&next) {
-                // What rounding leaves is no descent.
-                return (self, true);
-            }
+            // What rounding leaves is no descent.
+            let Some(next) = next.or_else(|| moved(&alternating)) else { return (self, true) };
             self = next;
             if newton.flat && gain < ROUGH {
                 hits -= 1;
@@ -232,8 +245,17 @@ struct Look {
     next: Thin,
     /// How many of them are new: for singular values above one.
     new: usize,
-    /// Whether the proof found more of it than the estimate.
+    /// Whether there may be more of it than the estimate.
     coarse: bool,
+}
+
+/// What a look is to prove.
+struct Proof<'a> {
+    incumbent: &'a mut Incumbent,
+    /// The gap that is wanted.
+    tolerance: f64,
+    /// Whether a bound is wanted that leaves a larger one.
+    anyway: bool,
 }
 
 /// Looks for singular values above `1 + margin` of the dual matrix beyond the frames of a point; with an
@@ -242,7 +264,7 @@ fn look(
     here: &Here<'_>,
     point: &Point,
     (margin, rounds): (f64, usize),
-    incumbent: Option<&mut Incumbent>,
+    proof: Option<Proof<'_>>,
 ) -> Result<Look, Error> {
     let posed = here.posed;
     let scale = -1.0 / here.rho;
@@ -252,18 +274,25 @@ fn look(
     let v = posed.spread(posed.right, point.v.as_ref());
     let dual = Dual { matrix: posed.matrix(&y, &turned), u: &u, v: &v };
     let found = dual.leading(LANES, rounds)?;
-    let estimate = found.s.first().copied().unwrap_or(0.0);
     let mut coarse = false;
-    if let Some(incumbent) = incumbent {
-        let norm = dual.norm(estimate)?;
-        coarse = norm > estimate.max(1.0) + margin.min(0.1 * posed.tolerance);
+    if let Some(Proof { incumbent, tolerance, anyway }) = proof {
+        let about = dual.estimate(&found)?;
         let (along, squares) = (dot(&y, &posed.by_row), dot(&y, &y));
         let slack = Slack::Ridge(here.rho);
-        let multiple = slack.multiple(along, squares, 1.0 / norm);
-        let mut y = posed.pattern.in_given_order(y.clone());
-        y.iter_mut().for_each(|y| *y *= multiple);
-        let lower = multiple * along - slack.dual_cost(&y);
-        incumbent.offer_bound(Bound { y, lower });
+        let multiple = |norm: f64| slack.multiple(along, squares, 1.0 / norm);
+        let lower = |t: f64| t * along - 0.5 * here.rho * t * t * squares;
+        // No proof is better than the norm from below allows.
+        let may = relative_gap(incumbent.upper(), lower(multiple(about))) <= tolerance;
+        coarse = !may;
+        if may || anyway {
+            let beyond = found.s.first().copied().unwrap_or(0.0);
+            let norm = dual.norm(about, beyond, ENOUGH * tolerance)?;
+            coarse = norm > beyond.max(1.0) + margin.min(0.1 * tolerance);
+            let t = multiple(norm);
+            let mut y = posed.pattern.in_given_order(y.clone());
+            y.iter_mut().for_each(|y| *y *= t);
+            incumbent.offer_bound(Bound { y, lower: lower(t) });
+        }
     }
     let room = posed.left.rank().min(posed.right.rank()) - point.rank();
     let new = found.s.iter().take_while(|&&s| s > 1.0 + margin).count().min(room);
@@ -301,14 +330,18 @@ pub(in crate::solver) fn search(
         let last = stage == rho;
         let mut goal = ROUGH;
         let (mut rounds, mut hits) = (ROUNDS, HITS);
-        for _ in 0..LOOKS {
+        for looks in 0..LOOKS {
             let here = Here::new(posed, stage, r);
             let (here, reached) = here.descend(goal, hits, incumbent.lower(), monitor);
             let point = here.point(goal * goal)?;
             if last {
                 incumbent.offer(here.candidate(&point));
             }
-            let proof = last.then_some(&mut *incumbent);
+            let end = goal <= FINEST && rounds >= MOST_ROUNDS;
+            // The first bound is for whoever watches.
+            let anyway =
+                monitor.stop.is_some() || end || looks + 1 == LOOKS || incumbent.bound.is_none();
+            let proof = last.then_some(Proof { incumbent, tolerance, anyway });
             let Look { next, new, coarse } = look(&here, &point, (goal.max(NEW), rounds), proof)?;
             r = next;
             if monitor.stop.is_some() || (last && incumbent.gap() <= tolerance) {
@@ -319,7 +352,7 @@ pub(in crate::solver) fn search(
             if new > 0 || !reached {
                 continue;
             }
-            if !last || (goal <= FINEST && rounds >= MOST_ROUNDS) {
+            if !last || end {
                 break;
             }
             // More digits, and more of the spectrum where the proof saw more.
@@ -356,6 +389,6 @@ pub(super) fn gradient_and_newton(posed: &Posed<'_>, rho: f64, r: Thin) -> (Thin
     weighted.scale_rows(&posed.weights(&posed.p2, rho));
     let mut g = posed.pattern.by_col().times(posed.par, &here.by_col, &here.l);
     g.combine(1.0, 1.0, &weighted);
-    let newton = here.steps(1e-12, &mut f64::INFINITY.clone()).newton.map(|reached| reached.x);
-    (g, newton.unwrap_or_else(|| Thin::zeros(0, 0)))
+    let newton = here.steps(1e-12, &mut f64::INFINITY.clone()).newton;
+    (g, newton.map_or_else(|| Thin::zeros(0, 0), |reached| reached.end.x))
 }

@@ -54,7 +54,7 @@ impl Tangent<'_> {
     pub(super) fn reduced(&self, g: Thin, tolerance: f64, limit: usize) -> Thin {
         let precondition = |z: &mut Thin| self.right.solve(self.par, z);
         let until = Until { tolerance, radius: f64::INFINITY, steps: limit };
-        conjugate_gradients(g, &until, precondition, |p| self.schur(p)).x
+        conjugate_gradients(g, &until, precondition, |p| self.schur(p)).end.x
     }
 
     /// `(Lt, Rt)` with `J^T J (Lt, Rt) = (gl, gr)`, to a relative residual.
