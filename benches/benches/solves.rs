@@ -45,6 +45,21 @@ fn completion(c: &mut Criterion) {
     }
 }
 
+/// Sampled entries on whose road no matrix is formed: exact ones, and ones with noise, penalised a
+/// quarter above what the noise can reach, `(d1^{1/2} + d2^{1/2}) p^{1/2}` times its size.
+fn many_entries(c: &mut Criterion) {
+    let exact = flatmin_benches::completion(1000, 0.1).unwrap().problem;
+    both(c, "completion d=1000 p=0.1 (exact)", |o| exact.program(o));
+    let (d, p, level) = (1000, 0.05, 3e-4);
+    let noisy = flatmin_benches::noisy_completion(d, p, level).unwrap();
+    both(c, &format!("completion d={d} p={p} (penalised)"), |o| {
+        let root = 2.0 * (d as f64 * p).sqrt();
+        // In whitened variables an entry counts for about d1 d2 times itself.
+        let unit = if o == Objective::Nuclear { 1.0 } else { (d * d) as f64 };
+        noisy.program(o).penalty(1.25 * level * root * unit).tolerance(1e-6)
+    });
+}
+
 /// Four times the degrees of freedom, and twice.
 fn rank_one(c: &mut Criterion) {
     for d in [20, 40, 60] {
@@ -90,5 +105,5 @@ fn rpca(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sensing, completion, rank_one, rpca);
+criterion_group!(benches, sensing, completion, many_entries, rank_one, rpca);
 criterion_main!(benches);

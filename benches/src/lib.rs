@@ -30,6 +30,18 @@ pub fn completion(d: usize, p: f64) -> Result<completion::Planted, Error> {
     completion::Planted::bernoulli(d, d, RANK, p, &mut truth, &mut sampling)
 }
 
+/// The same with Gaussian noise of this size on every entry.
+///
+/// # Errors
+/// As [`completion`].
+pub fn noisy_completion(d: usize, p: f64, level: f64) -> Result<completion::Completion, Error> {
+    let exact = completion(d, p)?.problem;
+    let mut noise = Stream::new(0, "bench", d as u64, 0, Role::Noise);
+    let targets = exact.targets().iter().map(|b| b + level * noise.gaussian()).collect();
+    let (i, j): (Vec<_>, Vec<_>) = exact.map().positions().unzip();
+    completion::Completion::new(d, d, &i, &j, targets)
+}
+
 /// `m` Gaussian bilinear measurements of a `d x d` matrix.
 ///
 /// # Errors
