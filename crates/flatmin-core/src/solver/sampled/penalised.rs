@@ -332,6 +332,7 @@ pub(in crate::solver) fn search(
         let (mut rounds, mut hits) = (ROUNDS, HITS);
         for looks in 0..LOOKS {
             let here = Here::new(posed, stage, r);
+            let before = here.value;
             let (here, reached) = here.descend(goal, hits, incumbent.lower(), monitor);
             let point = here.point(goal * goal)?;
             if last {
@@ -349,10 +350,12 @@ pub(in crate::solver) fn search(
             }
             // Where no column is missing, those there are must find their size.
             hits = if new > 0 { HITS } else { STEPS };
-            if new > 0 || !reached {
+            // New columns are no use where their sizes are more than the goal asks for.
+            let still = reached && here.value == before && looks > 0;
+            if (new > 0 && !still) || !reached {
                 continue;
             }
-            if !last || end {
+            if (!last && new == 0) || end {
                 break;
             }
             // More digits, and more of the spectrum where the proof saw more.
