@@ -242,8 +242,9 @@ pub fn run(
         progress.finished(index, &cell);
         Ok::<(), Error>(())
     };
-    pool.install(|| together.par_iter().with_max_len(1).try_for_each(finish))?;
+    // Before the others, whose memory the process would keep.
     alone.iter().try_for_each(finish)?;
+    pool.install(|| together.par_iter().with_max_len(1).try_for_each(finish))?;
     progress.end();
     Ok(tally)
 }

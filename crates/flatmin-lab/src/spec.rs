@@ -430,7 +430,7 @@ pub struct Sweep {
     pub trials: u32,
     /// Relative duality gap that every solve is asked to certify.
     pub tolerance: f64,
-    /// Whether its draws are solved one at a time in the order of the grid, after all others: their
+    /// Whether its draws are solved one at a time in the order of the grid, before all others: their
     /// times and peaks of memory are what is asked for.
     pub alone: bool,
 }

@@ -14,9 +14,9 @@ use crate::report::{RatingReport, Report};
 use crate::write::{self, Output, Sink};
 use crate::{Ending, Error};
 use flatmin::completion::ratings::{
-    self, Holdout, Ratings, RatingsModel, Shrinkage, Stage, Weights,
+    self, Centring, Holdout, Ratings, RatingsModel, Shrinkage, Stage, Weights,
 };
-use flatmin::core::{Mat, Objective, Program, Recovery};
+use flatmin::core::{Mat, Objective, Program, Recovery, Status};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -179,6 +179,19 @@ pub fn run(files: &CompletionFiles, settings: &CompletionSettings) -> Result<End
         outputs.write_wanted(&wanted, model, &ids, &mut said, &mut written)?;
         report.warnings.extend(wanted.warnings(model));
         report.ratings = Some(said);
+        if model.offsets.centring() != Centring::None {
+            let said =
+                |w: &mut String| *w = w.replace("are set to zero", "get what the offsets say");
+            report.warnings.iter_mut().for_each(said);
+        }
+    }
+    let exact = recovery.penalty.is_none() && recovery.noise.is_none();
+    if exact && matches!(solution.status, Status::Stalled | Status::Inconsistent) {
+        report.warnings.push(
+            "nothing was proved for entries that are taken to be exact: for ratings, or other entries \
+             with noise, see --penalty auto and --center row-col"
+                .to_owned(),
+        );
     }
     let solved = solution.status.is_certified();
     match outputs.take_stdout() {

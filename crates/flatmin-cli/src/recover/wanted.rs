@@ -5,7 +5,7 @@ use crate::args::RatingSettings;
 use crate::read::npz::Archive;
 use crate::read::ratings::{self, Id, Ids, Pairs, Side};
 use crate::read::{extension, open};
-use flatmin::completion::ratings::RatingsModel;
+use flatmin::completion::ratings::{Centring, RatingsModel};
 use std::path::Path;
 
 /// What is to be predicted.
@@ -72,17 +72,26 @@ impl Wanted {
     pub(super) fn warnings(&self, model: &RatingsModel) -> Vec<String> {
         let mut warnings = Vec::new();
         let unseen = self.unseen(model);
+        let get = match model.offsets.centring() {
+            Centring::None => {
+                "there are no offsets to go by (--center row-col): they get 0, within the \
+                               range of the ratings"
+            }
+            _ => "they get what the offsets say",
+        };
         if unseen > 0 {
             warnings.push(format!(
-                "{unseen} of {} pairs have a row or column that was never seen: they get what the \
-                 offsets say",
+                "{unseen} of {} pairs have a row or column that was never seen: {get}",
                 self.pairs.len()
             ));
+        }
+        if unseen > 0 && unseen == self.pairs.len() {
+            warnings.push("no pair was met: compare the ids of the two files".to_owned());
         }
         let unmet = self.rows.iter().filter(|id| !met(model, id)).count();
         if unmet > 0 {
             warnings.push(format!(
-                "{unmet} of {} rows of --top-for were never seen: they get what the offsets say",
+                "{unmet} of {} rows of --top-for were never seen: {get}",
                 self.rows.len()
             ));
         }

@@ -16,6 +16,9 @@ pub struct RatingReport {
     pub centring: String,
     /// The mean that was.
     pub mean: f64,
+    /// How many ratings of the mean each row and column was given beside its own, for their offsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrinkage: Option<f64>,
     /// Smoothing of the weights, 0 for flat and 1 for nuclear.
     pub smoothing: f64,
     /// Root mean square error on held-out entries at the penalty that was chosen by it.
@@ -78,6 +81,8 @@ impl RatingReport {
         RatingReport {
             centring: model.offsets.centring().to_string(),
             mean: model.offsets.mean(),
+            shrinkage: (model.offsets.centring() == Centring::RowCol)
+                .then(|| model.offsets.shrinkage().rows),
             smoothing: model.smoothing,
             validation_rmse: selection.iter().map(|t| t.rmse).min_by(f64::total_cmp),
             selection,
@@ -132,7 +137,11 @@ impl RatingReport {
 impl fmt::Display for RatingReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.centring != Centring::None.to_string() {
-            write!(f, "\n  centring      {} (mean {})", self.centring, digits(self.mean))?;
+            write!(f, "\n  centring      {} (mean {}", self.centring, digits(self.mean))?;
+            if let Some(shrinkage) = self.shrinkage {
+                write!(f, ", shrinkage {shrinkage}")?;
+            }
+            write!(f, ")")?;
         }
         if self.smoothing > 0.0 || self.chose_smoothing() {
             write!(f, "\n  smoothing     {}", self.smoothing)?;
@@ -181,6 +190,7 @@ mod tests {
                 rank: n,
             };
             let mut report = RatingReport {
+                shrinkage: None,
                 centring: "none".into(),
                 mean: 0.0,
                 smoothing: 0.0,

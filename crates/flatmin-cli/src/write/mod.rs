@@ -175,7 +175,7 @@ pub fn distinct<'a>(
     let mut seen: Vec<PathBuf> = Vec::new();
     for path in outputs {
         let (shown, place) = (|| path.display().to_string(), place(path));
-        if inputs.contains(&place) {
+        if inputs.contains(&place) || inputs.iter().any(|input| is_same_file(input, &place)) {
             return Err(Error::OverInput { path: shown() });
         }
         if seen.contains(&place) {
@@ -184,6 +184,20 @@ pub fn distinct<'a>(
         seen.push(place);
     }
     Ok(())
+}
+
+/// Whether two paths are one file under two names.
+#[cfg(unix)]
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let node = |path| fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
+    node(a).is_some_and(|node_a| node(b) == Some(node_a))
+}
+
+/// Whether two paths are one file under two names: not seen on this system.
+#[cfg(not(unix))]
+fn is_same_file(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// A path without links and detours; of a file that does not exist, by its folder.

@@ -176,7 +176,8 @@ pub(super) fn select<'a>(
         return Ok(Selected::given(weights[0], None));
     };
     let grown = best.trial.penalty * (m / used).sqrt();
-    let penalty = (grown > 0.0).then_some(grown);
+    // Where nothing was best, all ratings are to have nothing, too.
+    let penalty = (grown > 0.0 && best.trial.rank > 0).then_some(grown);
     Ok(Selected { weights, penalty, start: best.answers.into_iter().next(), trials })
 }
 

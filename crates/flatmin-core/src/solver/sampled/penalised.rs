@@ -318,6 +318,9 @@ pub(in crate::solver) fn search(
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
+    let zero = Point::zero(posed.dims());
+    let value = posed.norm_b * posed.norm_b / (2.0 * rho);
+    incumbent.offer(Candidate { point: zero, infeasibility: 0.0, value });
     let mut stage = rho;
     let mut r = match &start {
         Some(point) => posed.columns(point.balanced().1.as_ref()),
@@ -337,6 +340,11 @@ pub(in crate::solver) fn search(
             let point = here.point(goal * goal)?;
             if last {
                 incumbent.offer(here.candidate(&point));
+            } else if monitor.stop.is_some() {
+                // The best so far, whatever weight it was for.
+                let here = Here::new(posed, rho, here.r);
+                incumbent.offer(here.candidate(&here.point(0.0)?));
+                return Ok(());
             }
             let end = goal <= FINEST && rounds >= MOST_ROUNDS;
             // The first bound is for whoever watches.

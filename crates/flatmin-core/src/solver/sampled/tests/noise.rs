@@ -175,3 +175,24 @@ fn paths_have_the_answers_of_single_solves() {
         assert!((answer.objective / single.objective - 1.0).abs() < 2e-7);
     }
 }
+
+/// A solve that is stopped keeps what it has: no worse than zero, and its objective is what it says.
+#[test]
+fn a_stopped_solve_keeps_what_it_has() {
+    let planted = noisy(210, 200, 3, 0.3, 0.3);
+    let program = || Program::new(&planted.map, &planted.b, Objective::Nuclear);
+    let lambda = 0.1 * program().largest_penalty().unwrap();
+    let nothing = 0.5 * dot(&planted.b, &planted.b);
+    for (limit, most) in [(1, 1.0), (4, 1.0), (12, 0.9), (25, 0.9)] {
+        let answer = program().penalty(lambda).max_iterations(limit).solve().unwrap();
+        let x = answer.matrix();
+        let mut e = vec![0.0; planted.b.len()];
+        planted.map.apply(x.as_ref(), &mut e);
+        e.iter_mut().zip(&planted.b).for_each(|(e, b)| *e -= b);
+        let norm: f64 = crate::linalg::singular_values(x.as_ref(), Par::Seq).unwrap().iter().sum();
+        let value = 0.5 * dot(&e, &e) + lambda * norm;
+        assert!((value / answer.objective - 1.0).abs() < 1e-9, "{limit}");
+        let part = answer.objective / nothing;
+        assert!(part <= most, "{limit}: {part}");
+    }
+}
