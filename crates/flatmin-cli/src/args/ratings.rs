@@ -23,9 +23,9 @@ pub struct CompletionSettings {
 #[command(next_help_heading = "Ratings")]
 pub struct RatingSettings {
     /// What is taken off the entries first: nothing, their mean, or that and an offset of each row and
-    /// column, shrunken as if each had five more entries equal to the mean (with --penalty auto: as many
-    /// as predict held-out entries best). X is then fitted to the rest: objective, bound, --factors and --dual are of that, while --out and predictions have the
-    /// offsets added again
+    /// column, shrunken as if each had five more entries equal to the mean (with --penalty auto: as
+    /// many as predict held-out entries best). X is then fitted to the rest: objective, bound,
+    /// --factors and --dual are of that, while --out and predictions have the offsets added again
     #[arg(
         long,
         value_enum,

@@ -38,9 +38,10 @@ pub(super) fn write(page: &mut String, outcome: &Outcome) {
     if !outcome.curves.is_empty() {
         page.push_str(&format!(
             "<p class=\"soft\">Fitted to the training part alone; the best penalty, as a part of the \
-             least one at which the answer is zero, has the least error on the validation part; of both \
-             parts: training and validation part fitted with it. By the factors given it may be smaller or larger before that error rises by {LOSS}; where none is \
-             given the path did not go so far. Seconds: median over the path, one thread.</p>\n"
+             least one at which the answer is zero, has the least error on the validation part; of \
+             both parts: training and validation part fitted with it. By the factors given it may be \
+             smaller or larger before that error rises by {LOSS}; where none is given the path did \
+             not go so far. Seconds: median over the path, one thread.</p>\n"
         ));
     }
 }
