@@ -33,7 +33,7 @@ pub fn completion(d: usize, p: f64) -> Result<completion::Planted, Error> {
 /// The same with Gaussian noise of this size on every entry.
 ///
 /// # Errors
-/// As [`completion`].
+/// As [`completion()`].
 pub fn noisy_completion(d: usize, p: f64, level: f64) -> Result<completion::Completion, Error> {
     let exact = completion(d, p)?.problem;
     let mut noise = Stream::new(0, "bench", d as u64, 0, Role::Noise);
