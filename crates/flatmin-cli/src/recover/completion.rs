@@ -16,6 +16,7 @@ use crate::{Ending, Error};
 use flatmin::completion::ratings::{
     self, Centring, Holdout, Ratings, RatingsModel, Shrinkage, Stage, Weights,
 };
+use flatmin::core::solver::Warning;
 use flatmin::core::{Mat, Objective, Program, Recovery, Status};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -118,6 +119,21 @@ impl Answer {
         }
     }
 
+    /// A warning in words: what no entry sees is zero, or what the offsets say.
+    fn say(&self, warning: &Warning) -> String {
+        let lines = match warning {
+            Warning::UnidentifiedRows(n) => format!("{n} row(s)"),
+            Warning::UnidentifiedCols(n) => format!("{n} column(s)"),
+            _ => return warning.to_string(),
+        };
+        match self {
+            Answer::Ratings(model) if model.offsets.centring() != Centring::None => {
+                format!("{lines} are seen by no measurement and get what the offsets say")
+            }
+            _ => warning.to_string(),
+        }
+    }
+
     /// The whole matrix, offsets included, kept within a range.
     fn matrix(&self, range: Option<(f64, f64)>) -> Mat<f64> {
         let x = self.recovery().matrix();
@@ -171,7 +187,8 @@ pub fn run(files: &CompletionFiles, settings: &CompletionSettings) -> Result<End
 
     let solution = answer.recovery();
     let mut report = Report::of_recovery(CompletionFiles::NAME, dims, seconds, solution);
-    report.warnings.splice(0..0, notes);
+    report.warnings = notes;
+    report.warnings.extend(solution.warnings.iter().map(|warning| answer.say(warning)));
     let mut written = outputs.matrix.write(solution, || answer.matrix(range), layout);
     outputs.write_ids(&ids, shape, &mut written);
     if let Answer::Ratings(model) = &answer {
@@ -179,11 +196,6 @@ pub fn run(files: &CompletionFiles, settings: &CompletionSettings) -> Result<End
         outputs.write_wanted(&wanted, model, &ids, &mut said, &mut written)?;
         report.warnings.extend(wanted.warnings(model));
         report.ratings = Some(said);
-        if model.offsets.centring() != Centring::None {
-            let said =
-                |w: &mut String| *w = w.replace("are set to zero", "get what the offsets say");
-            report.warnings.iter_mut().for_each(said);
-        }
     }
     let exact = recovery.penalty.is_none() && recovery.noise.is_none();
     if exact && matches!(solution.status, Status::Stalled | Status::Inconsistent) {
