@@ -24,6 +24,31 @@ pub fn map<I: Send, T: Send>(par: Par, pieces: Vec<I>, f: impl Fn(I) -> T + Sync
     split(par.degree(), pieces, &f)
 }
 
+/// Cuts what belongs to rows, `starts[i]..starts[i + 1]` to row `i`, into pieces of so many rows, each with
+/// its first row and the one after its last.
+///
+/// ```
+/// use flatmin_core::linalg::parallel::cut;
+/// let mut values = [1, 2, 3, 4, 5];
+/// let pieces = cut(&mut values, &[0, 2, 2, 5], 2);
+/// assert_eq!(pieces, [(0, 2, &mut [1, 2][..]), (2, 3, &mut [3, 4, 5][..])]);
+/// ```
+pub fn cut<'a, T>(
+    values: &'a mut [T],
+    starts: &[usize],
+    rows: usize,
+) -> Vec<(usize, usize, &'a mut [T])> {
+    let end = starts.len().saturating_sub(1);
+    let (mut pieces, mut rest) = (Vec::new(), values);
+    for first in (0..end).step_by(rows.max(1)) {
+        let last = (first + rows).min(end);
+        let (piece, after) = rest.split_at_mut(starts[last] - starts[first]);
+        pieces.push((first, last, piece));
+        rest = after;
+    }
+    pieces
+}
+
 fn split<I: Send, T: Send>(
     threads: usize,
     mut pieces: Vec<I>,

@@ -11,7 +11,7 @@ mod second;
 
 use super::Par;
 use super::kernel::vectorised;
-use super::parallel::map;
+use super::parallel::{cut, map};
 use super::thin::{LANES, Thin};
 use pulp::{Arch, Simd, WithSimd};
 
@@ -177,13 +177,7 @@ impl Lists {
     pub fn values(&self, par: Par, u: &Thin, v: &Thin) -> Vec<f64> {
         let mut out = vec![0.0; self.entries()];
         let q = v.blocks();
-        let (mut pieces, mut rest) = (Vec::new(), &mut out[..]);
-        for first in (0..self.rows()).step_by(ROWS) {
-            let last = (first + ROWS).min(self.rows());
-            let (piece, after) = rest.split_at_mut(self.starts[last] - self.starts[first]);
-            pieces.push((first, last, piece));
-            rest = after;
-        }
+        let pieces = cut(&mut out, &self.starts, ROWS);
         map(par, pieces, |(first, last, out): (usize, usize, &mut [f64])| {
             vectorised(
                 #[inline(always)]

@@ -110,6 +110,22 @@ impl Thin {
         );
     }
 
+    /// `-A`.
+    pub fn negated(&self) -> Thin {
+        let mut out = self.clone();
+        out.combine(-1.0, 0.0, self);
+        out
+    }
+
+    /// `A + t diag(w) B`.
+    pub fn add_scaled_rows(&mut self, t: f64, w: &[f64], b: &Thin) {
+        let q = self.blocks().max(1);
+        for ((row, b), w) in self.data.chunks_exact_mut(q).zip(b.data.chunks_exact(q)).zip(w) {
+            let row = row.as_flattened_mut().iter_mut();
+            row.zip(b.as_flattened()).for_each(|(a, b)| *a += t * (w * b));
+        }
+    }
+
     /// `diag(w) A`.
     pub fn scale_rows(&mut self, w: &[f64]) {
         let q = self.blocks();
@@ -215,6 +231,12 @@ mod tests {
             sum.add_product(-2.0, &tb, c.as_ref());
             assert!((sum.to_mat() - (&a - &b * &c * faer::Scale(2.0))).norm_max() < 1e-13);
             assert_eq!(ta.beside(&tb).to_mat().subcols(k, l), b.as_ref());
+            let w: Vec<f64> = (0..n).map(|i| i as f64 - 1.5).collect();
+            let other = Thin::from_mat(stream.gaussian_matrix(n, k).as_ref());
+            let mut sum = ta.negated();
+            sum.add_scaled_rows(-2.0, &w, &other);
+            let expected = |i, j| -a[(i, j)] - 2.0 * w[i] * other.row(i)[j];
+            assert!((sum.to_mat() - Mat::from_fn(n, k, expected)).norm_max() < 1e-13);
             let norms: f64 = ta.squared_norms().iter().sum();
             assert!((norms - ta.dot(&ta)).abs() < 1e-12 * norms);
         }

@@ -62,7 +62,7 @@ fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
     if let Form::Bounded(delta) = program.form {
         let size = norm(program.targets);
         if delta <= SLIGHT * size {
-            let answer = solve_as(program, true)?;
+            let answer = solve_as(program, Form::Exact)?;
             let done = matches!(
                 answer.status,
                 Status::Certified | Status::Interrupted | Status::IterationLimit
@@ -73,12 +73,11 @@ fn solve(program: &mut Program<'_>) -> Result<Recovery, Error> {
             }
         }
     }
-    let exact = program.form == Form::Exact;
-    solve_as(program, exact)
+    solve_as(program, program.form)
 }
 
-/// Solves a program in its form, or with equality constraints.
-fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
+/// Solves a program in its form, or with equality constraints; its report is of its own form.
+fn solve_as(program: &mut Program<'_>, form: Form) -> Result<Recovery, Error> {
     let map = program.map;
     let variables = Variables::of(program)?;
     let Variables { rescaling, left, right } = &variables;
@@ -91,6 +90,7 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
     };
     let delta = noise.unwrap_or(0.0);
     let penalised = penalty.is_some();
+    let exact = form == Form::Exact;
     let mut observer = program.observer.take();
     let mut monitor = Monitor {
         observer: match &mut observer {
@@ -103,9 +103,9 @@ fn solve_as(program: &mut Program<'_>, exact: bool) -> Result<Recovery, Error> {
         scale: max_abs(program.targets),
     };
     let seen = variables.dims(map);
-    let found = match sparse(program, &variables, exact, &mut monitor)? {
+    let found = match sparse(program, &variables, form, &mut monitor)? {
         Some(found) if found.is_final(program.tolerance, (seen, exact), &monitor) => found,
-        other => dense(program, &variables, exact, other, &mut monitor)?,
+        other => dense(program, &variables, form, other, &mut monitor)?,
     };
     let Found { incumbent, outcome, weights, scale } = found;
 
@@ -267,13 +267,13 @@ fn threads(program: &Program<'_>) -> Par {
 fn sparse(
     program: &Program<'_>,
     variables: &Variables,
-    exact: bool,
+    form: Form,
     monitor: &mut Monitor<'_>,
 ) -> Result<Option<Found>, Error> {
     let seen = variables.dims(program.map);
     let scale = max_abs(program.targets);
-    let many =
-        seen.rows.saturating_mul(seen.cols) >= sampled::LARGE || (!exact && slack::is_large(seen));
+    let many = seen.rows.saturating_mul(seen.cols) >= sampled::LARGE
+        || (form != Form::Exact && slack::is_large(seen));
     if program.domain != Domain::General || !many || scale == 0.0 {
         return Ok(None);
     }
@@ -285,8 +285,8 @@ fn sparse(
     let Some(posed) = posed else { return Ok(None) };
     let mut incumbent = Incumbent::default();
     let start = variables.warm_start(program, scale)?;
-    match program.form {
-        _ if exact => sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?,
+    match form {
+        Form::Exact => sampled::search(&posed, start, program.rank, &mut incumbent, monitor)?,
         Form::Penalised(lambda) => {
             let rho = lambda / scale;
             penalised_entries::search(&posed, rho, tolerance, start, &mut incumbent, monitor)?;
@@ -294,7 +294,6 @@ fn sparse(
         Form::Bounded(delta) => {
             bounded::search(&posed, delta / scale, start, &mut incumbent, monitor)?;
         }
-        Form::Exact => return Ok(None),
     }
     Ok(Some(Found { incumbent, outcome: Outcome::default(), weights: None, scale }))
 }
@@ -303,11 +302,11 @@ fn sparse(
 fn dense(
     program: &Program<'_>,
     variables: &Variables,
-    exact: bool,
+    form: Form,
     known: Option<Found>,
     monitor: &mut Monitor<'_>,
 ) -> Result<Found, Error> {
-    let (map, domain) = (program.map, program.domain);
+    let (map, domain, exact) = (program.map, program.domain, form == Form::Exact);
     let Variables { left, right, .. } = variables;
     // The map in whitened variables, its measurements brought to one size where they are not.
     let inner;
@@ -340,10 +339,10 @@ fn dense(
         domain,
         b: &b,
         norm_b: norm(&b),
-        slack: match program.form {
-            Form::Penalised(lambda) if !exact => Slack::Ridge(lambda / scale),
-            Form::Bounded(delta) if !exact => Slack::Ball(delta / scale),
-            _ => Slack::Exact,
+        slack: match form {
+            Form::Exact => Slack::Exact,
+            Form::Penalised(lambda) => Slack::Ridge(lambda / scale),
+            Form::Bounded(delta) => Slack::Ball(delta / scale),
         },
         tolerance: program.tolerance,
         par: threads(program),

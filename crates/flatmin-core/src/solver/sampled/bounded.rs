@@ -5,7 +5,6 @@ use super::penalised;
 use crate::Error;
 use crate::linalg::kernel::dot;
 use crate::linalg::norm;
-use crate::linalg::thin::Thin;
 use crate::solver::equality::{Bound, Candidate, Incumbent};
 use crate::solver::matching::Matching;
 use crate::solver::monitor::Monitor;
@@ -40,9 +39,7 @@ pub(in crate::solver) fn search(
         let mut inner = Incumbent::default();
         penalised::search(posed, matching.rho(), tolerance, start.take(), &mut inner, monitor)?;
         let Some(best) = inner.best else { break };
-        let (l, r) = best.point.balanced();
-        let left = Thin::from_mat(posed.left.times(l.as_ref()).as_ref());
-        let residual = posed.residual(&left, &posed.columns(r.as_ref()));
+        let residual = posed.misfit(&best.point);
         let misfit = norm(&residual);
         offer(posed, delta, &best.point, &residual, incumbent);
         if let Some(Bound { y, .. }) = inner.bound {

@@ -12,6 +12,7 @@
 //! and the norm of `N` is bounded as [`bound`](super::bound) says.
 
 use super::bound;
+use super::inverse;
 use super::scaled::{Scaled, orthonormal};
 use crate::linalg::thin::{LANES, Thin};
 use crate::linalg::{self, Cholesky, Par};
@@ -32,6 +33,16 @@ pub(super) struct Triplets {
     pub(super) s: Vec<f64>,
     pub(super) u: Thin,
     pub(super) v: Thin,
+}
+
+/// `P_T(W) - U V^T`, by its two sides.
+pub(super) struct OffFrames {
+    /// `W V - U`.
+    pub(super) left: Thin,
+    /// `W^T U - V`.
+    pub(super) right: Thin,
+    /// Its norm.
+    pub(super) size: f64,
 }
 
 /// A dual matrix with frames of its known part.
@@ -87,12 +98,12 @@ impl Dual<'_> {
     ///
     /// # Errors
     /// When a small decomposition does not converge, which finite input does not cause.
-    pub(super) fn leading(&self, width: usize, rounds: usize) -> Result<Triplets, Error> {
+    pub(super) fn leading(&self, rounds: usize) -> Result<Triplets, Error> {
         let Scaled { p1, p2, .. } = self.matrix;
         let wide = p1.len() <= p2.len();
         let short = if wide { p1 } else { p2 };
         let seen = short.iter().filter(|&&p| p > 0.0).count();
-        let mut block = orthonormal(&self.probes(short, width.min(seen)));
+        let mut block = orthonormal(&self.probes(short, LANES.min(seen)));
         // Blocks of the basis, and what N makes of them.
         let (mut bases, mut images): (Vec<Thin>, Vec<Thin>) = (vec![], vec![]);
         let mut left = seen;
@@ -134,22 +145,21 @@ impl Dual<'_> {
         }
         let (values, vectors) = linalg::symmetric_eigen(projected.as_ref(), Par::Seq)?;
         // Of a long basis the first quarter is accurate.
-        let count = (k / 4).max(width).min(k);
+        let count = (k / 4).max(LANES).min(k);
         let s: Vec<f64> = (0..count).map(|c| values[k - 1 - c].max(0.0).sqrt()).collect();
-        let combined = |parts: &[Thin], rows: usize, scale: &dyn Fn(f64) -> f64| {
+        let combined = |parts: &[Thin], rows: usize, scale: &[f64]| {
             let mut out = Thin::zeros(rows, count);
             for (part, end) in parts.iter().zip(&ends) {
                 let start = end - part.width();
                 let weights = Mat::from_fn(part.width(), count, |a, c| {
-                    vectors[(start + a, k - 1 - c)] * scale(s[c])
+                    vectors[(start + a, k - 1 - c)] * scale[c]
                 });
                 out.add_product(1.0, part, weights.as_ref());
             }
             out
         };
-        let inverse = |s: f64| if s > 0.0 { 1.0 / s } else { 0.0 };
-        let here = combined(&bases, short.len(), &|_| 1.0);
-        let there = combined(&images, p1.len().max(p2.len()), &inverse);
+        let here = combined(&bases, short.len(), &vec![1.0; count]);
+        let there = combined(&images, p1.len().max(p2.len()), &inverse(&s));
         let (u, v) = if wide { (here, there) } else { (there, here) };
         Ok(Triplets { s, u, v })
     }
@@ -188,22 +198,30 @@ impl Dual<'_> {
             let largest = linalg::symmetric_eigenvalues(gram.as_ref())?;
             return Ok(largest.last().map_or(0.0, |l| l.max(0.0).sqrt()) * (1.0 + margin) + margin);
         }
+        let guess = (estimate * estimate).clamp(0.3, 2.0);
+        let across = self.norm_beyond(1.0 - 1e-9, (guess, DEGREE));
+        let frames = if self.u.width() > 0 { 1.0 } else { 0.0 };
+        Ok(across.max(frames) + self.off_frames().size + margin)
+    }
+
+    /// An upper bound on `|N|_op`; `enough` and what follows it are of its square, as
+    /// [`bound::largest_eigenvalue`] has them.
+    pub(super) fn norm_beyond(&self, enough: f64, start: (f64, usize)) -> f64 {
+        let probes = self.probes(self.matrix.p2, LANES);
+        let product = |x: &Thin| self.beyond_transpose(&self.beyond(x));
+        bound::largest_eigenvalue(&probes, enough, start, product).sqrt()
+    }
+
+    /// What is left on the frames.
+    pub(super) fn off_frames(&self) -> OffFrames {
         let mut left = self.matrix.times(self.v);
         left.combine(1.0, -1.0, self.u);
         let mut right = self.matrix.transpose_times(self.u);
         right.combine(1.0, -1.0, self.v);
         // P_T splits into U U^T W and (I - U U^T) W V V^T.
-        let mut off = left.clone();
-        Dual::project(&mut off, self.u);
-        let error = right.dot(&right).sqrt().hypot(off.dot(&off).sqrt());
-        let guess = (estimate * estimate).clamp(0.3, 2.0);
-        let square = bound::largest_eigenvalue(
-            &self.probes(self.matrix.p2, LANES),
-            1.0 - 1e-9,
-            (guess, DEGREE),
-            |x| self.beyond_transpose(&self.beyond(x)),
-        );
-        let frames = if self.u.width() > 0 { 1.0 } else { 0.0 };
-        Ok(square.sqrt().max(frames) + error + margin)
+        let mut across = left.clone();
+        Dual::project(&mut across, self.u);
+        let size = right.dot(&right).sqrt().hypot(across.dot(&across).sqrt());
+        OffFrames { left, right, size }
     }
 }

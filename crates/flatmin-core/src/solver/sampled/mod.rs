@@ -109,12 +109,11 @@ impl<'a> Posed<'a> {
         e
     }
 
-    /// `|P^{-1} X|_F^2`: one side's part of twice the norm.
-    fn squares(p: &[f64], x: &Thin) -> f64 {
-        let inverse: Vec<f64> = p.iter().map(|p| if *p > 0.0 { 1.0 / p } else { 0.0 }).collect();
-        let mut x = x.clone();
-        x.scale_rows(&inverse);
-        x.dot(&x)
+    /// `A(X) - b` at a matrix in whitened variables, in row order.
+    fn misfit(&self, point: &Point) -> Vec<f64> {
+        let (l, r) = point.balanced();
+        let left = Thin::from_mat(self.left.times(l.as_ref()).as_ref());
+        self.residual(&left, &self.columns(r.as_ref()))
     }
 
     /// Rows of the seen ones, put where they belong.
@@ -133,10 +132,10 @@ impl<'a> Posed<'a> {
         Thin::from_mat(self.right.times(v).as_ref())
     }
 
-    /// The matrix of a fit, in whitened variables.
-    fn point(&self, fitted: &Fitted<'_>) -> Result<Point, Error> {
-        let l = self.left.inverse_times(fitted.tangent.l.to_mat().as_ref());
-        let r = self.right.inverse_times(fitted.tangent.v.to_mat().as_ref());
+    /// `L R^T` in whitened variables.
+    fn point(&self, l: &Thin, r: &Thin) -> Result<Point, Error> {
+        let l = self.left.inverse_times(l.to_mat().as_ref());
+        let r = self.right.inverse_times(r.to_mat().as_ref());
         Point::from_factors(l.as_ref(), r.as_ref())
     }
 
@@ -173,6 +172,18 @@ impl<'a> Posed<'a> {
     }
 }
 
+/// `P^{-1} X`, zero where nothing is seen.
+fn whitened(p: &[f64], x: &Thin) -> Thin {
+    let mut x = x.clone();
+    x.scale_rows(&inverse(p));
+    x
+}
+
+/// `1 / p_i`, zero where nothing is seen.
+fn inverse(p: &[f64]) -> Vec<f64> {
+    p.iter().map(|&p| if p > 0.0 { 1.0 / p } else { 0.0 }).collect()
+}
+
 /// Tries ranks in turn; whatever it finds is offered to the incumbent.
 pub(super) fn search(
     posed: &Posed<'_>,
@@ -196,7 +207,7 @@ pub(super) fn search(
         if fitted.fits() {
             return settle(posed, fitted, incumbent, monitor);
         }
-        let point = posed.point(&fitted)?;
+        let point = posed.point(&fitted.tangent.l, &fitted.tangent.v)?;
         incumbent.offer_point(point, fitted.infeasibility);
         if monitor.stop.is_some() {
             break;
@@ -217,12 +228,12 @@ fn settle<'a>(
     incumbent: &mut Incumbent,
     monitor: &mut Monitor<'_>,
 ) -> Result<(), Error> {
-    let mut point = posed.point(&fitted)?;
+    let mut point = posed.point(&fitted.tangent.l, &fitted.tangent.v)?;
     let used = point.clone().trimmed(UNUSED);
     if used.rank() < point.rank() && used.rank() > 0 {
         let again = fit(posed, posed.columns(used.v.as_ref()), monitor);
         if again.fits() {
-            point = posed.point(&again)?;
+            point = posed.point(&again.tangent.l, &again.tangent.v)?;
             fitted = again;
         }
     }

@@ -28,14 +28,14 @@
 //! applications*, Inverse Problems 19, 2003; Hastie, Mazumder, Lee, Zadeh, *Matrix completion and low-rank
 //! SVD via fast alternating least squares*, JMLR 16, 2015.
 
-use super::Posed;
 use super::amplitudes::amplitudes;
 use super::dual::Dual;
 use super::gradients::{Iterate, Reached, Until, conjugate_gradients};
 use super::ridge::Ridge;
+use super::{Posed, whitened};
 use crate::Error;
 use crate::linalg::kernel::dot;
-use crate::linalg::thin::{LANES, Thin};
+use crate::linalg::thin::Thin;
 use crate::solver::equality::{Bound, Candidate, Incumbent, relative_gap};
 use crate::solver::monitor::Monitor;
 use crate::solver::point::Point;
@@ -114,7 +114,11 @@ impl<'a> Here<'a> {
         let l = left.fit(par, rows, &r, &posed.by_row);
         let by_row = posed.residual(&l, &r);
         let by_col = posed.pattern.in_col_order(&by_row);
-        let norms = Posed::squares(&posed.p1, &l) + Posed::squares(&posed.p2, &r);
+        let square = |p: &[f64], x: &Thin| {
+            let x = whitened(p, x);
+            x.dot(&x)
+        };
+        let norms = square(&posed.p1, &l) + square(&posed.p2, &r);
         let value = 0.5 * norms + dot(&by_row, &by_row) / (2.0 * rho);
         Here { posed, rho, l, r, left, by_row, by_col, value }
     }
@@ -125,10 +129,8 @@ impl<'a> Here<'a> {
         let (rows, cols, par) = (posed.pattern.by_row(), posed.pattern.by_col(), posed.par);
         let right = Ridge::new(par, cols, l, posed.weights(&posed.p2, self.rho));
         // Downhill: -(E^T L + rho D2^2 R).
-        let mut weighted = r.clone();
-        weighted.scale_rows(right.weights());
-        let mut g = cols.times(par, &self.by_col, l);
-        g.combine(-1.0, -1.0, &weighted);
+        let mut g = cols.times(par, &self.by_col, l).negated();
+        g.add_scaled_rows(-1.0, right.weights(), r);
         let mut alternating = g.clone();
         right.solve(par, cols, l, &mut alternating);
         let gain = (g.dot(&alternating).max(0.0) / (self.rho * self.value)).sqrt();
@@ -142,17 +144,14 @@ impl<'a> Here<'a> {
             *radius = FAR * g.dot(&alternating).sqrt();
         }
         let until = Until { tolerance: wanted, radius: *radius, steps: INNER.1 };
-        let mut turned = r.clone();
-        turned.combine(-1.0, 0.0, r);
+        let turned = r.negated();
         let negative: Vec<f64> = self.by_col.iter().map(|e| -e).collect();
         let newton = conjugate_gradients(g, &until, precondition, |x| {
             // C x, A^{-1} C x, and (B - C^T A^{-1} C) x.
             let mut z = rows.second(par, (r, None), (x, l), &self.by_row);
             self.left.solve(par, rows, r, &mut z);
             let mut out = cols.second(par, (l, Some(x)), (&z, &turned), &negative);
-            let mut weighted = x.clone();
-            weighted.scale_rows(right.weights());
-            out.combine(1.0, 1.0, &weighted);
+            out.add_scaled_rows(1.0, right.weights(), x);
             out
         });
         Steps { newton: Some(newton), alternating, gain }
@@ -214,12 +213,10 @@ impl<'a> Here<'a> {
 
     /// The matrix in whitened variables, without singular values below a part of the objective.
     fn point(&self, unused: f64) -> Result<Point, Error> {
-        let l = self.posed.left.inverse_times(self.l.to_mat().as_ref());
-        let r = self.posed.right.inverse_times(self.r.to_mat().as_ref());
-        if l.ncols() == 0 {
+        if self.r.width() == 0 {
             return Ok(Point::zero(self.posed.dims()));
         }
-        let point = Point::from_factors(l.as_ref(), r.as_ref())?;
+        let point = self.posed.point(&self.l, &self.r)?;
         let used = point.s.iter().filter(|&&s| s > unused * self.value).count();
         Ok(point.leading(used))
     }
@@ -229,9 +226,7 @@ impl<'a> Here<'a> {
         let misfit = if point.rank() == self.r.width() {
             dot(&self.by_row, &self.by_row)
         } else {
-            let (l, r) = point.balanced();
-            let left = Thin::from_mat(self.posed.left.times(l.as_ref()).as_ref());
-            let e = self.posed.residual(&left, &self.posed.columns(r.as_ref()));
+            let e = self.posed.misfit(point);
             dot(&e, &e)
         };
         let value = point.nuclear_norm() + misfit / (2.0 * self.rho);
@@ -273,7 +268,7 @@ fn look(
     let u = posed.spread(posed.left, point.u.as_ref());
     let v = posed.spread(posed.right, point.v.as_ref());
     let dual = Dual { matrix: posed.matrix(&y, &turned), u: &u, v: &v };
-    let found = dual.leading(LANES, rounds)?;
+    let found = dual.leading(rounds)?;
     let mut coarse = false;
     if let Some(Proof { incumbent, tolerance, anyway }) = proof {
         let about = dual.estimate(&found)?;
@@ -383,7 +378,7 @@ pub(in crate::solver) fn search(
 pub(in crate::solver) fn largest(posed: &Posed<'_>) -> Result<f64, Error> {
     let none = [posed.p1.len(), posed.p2.len()].map(|n| Thin::zeros(n, 0));
     let matrix = posed.matrix(&posed.by_row, &posed.by_col);
-    let found = Dual { matrix, u: &none[0], v: &none[1] }.leading(LANES, MOST_ROUNDS)?;
+    let found = Dual { matrix, u: &none[0], v: &none[1] }.leading(MOST_ROUNDS)?;
     Ok(found.s.first().copied().unwrap_or(0.0))
 }
 
@@ -396,10 +391,8 @@ fn next_stage(from: f64, rho: f64) -> f64 {
 #[cfg(test)]
 pub(super) fn gradient_and_newton(posed: &Posed<'_>, rho: f64, r: Thin) -> (Thin, Thin) {
     let here = Here::new(posed, rho, r);
-    let mut weighted = here.r.clone();
-    weighted.scale_rows(&posed.weights(&posed.p2, rho));
     let mut g = posed.pattern.by_col().times(posed.par, &here.by_col, &here.l);
-    g.combine(1.0, 1.0, &weighted);
+    g.add_scaled_rows(1.0, &posed.weights(&posed.p2, rho), &here.r);
     let newton = here.steps(1e-12, &mut f64::INFINITY.clone()).newton;
     (g, newton.map_or_else(|| Thin::zeros(0, 0), |reached| reached.end.x))
 }

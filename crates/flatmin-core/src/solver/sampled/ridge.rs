@@ -15,7 +15,7 @@
 
 use crate::MatRef;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
-use crate::linalg::parallel::map;
+use crate::linalg::parallel::{cut, map};
 use crate::linalg::sampled::Lists;
 use crate::linalg::thin::{LANES, Thin};
 use crate::linalg::{Par, multiply_lower};
@@ -48,13 +48,7 @@ impl Ridge {
             starts.push(starts[i] + packed(lists.places(i).len().min(width)));
         }
         let mut factors = vec![0.0; starts[rows]];
-        let (mut pieces, mut rest) = (Vec::new(), &mut factors[..]);
-        for first in (0..rows).step_by(ROWS) {
-            let last = (first + ROWS).min(rows);
-            let (piece, after) = rest.split_at_mut(starts[last] - starts[first]);
-            pieces.push((first, last, piece));
-            rest = after;
-        }
+        let pieces = cut(&mut factors, &starts, ROWS);
         map(par, pieces, |(first, last, mut out): (usize, usize, &mut [f64])| {
             let mut gathered = Vec::new();
             let mut gram = Mat::zeros(width, width);

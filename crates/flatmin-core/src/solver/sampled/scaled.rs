@@ -80,8 +80,7 @@ impl Scaled<'_> {
             v = self.transpose_times(&orthonormal(&self.times(&v)));
             v = orthonormal(&v);
         }
-        let (q, r) = linalg::thin_qr(self.times(&v).to_mat().as_ref());
-        drop(q);
+        let (_, r) = linalg::thin_qr(self.times(&v).to_mat().as_ref());
         let core = linalg::svd(r.as_ref(), Par::Seq)?;
         Ok((core.s, linalg::product(v.to_mat().as_ref(), core.v.as_ref())))
     }
