@@ -1,10 +1,10 @@
 //! One trial under noise: draw a planted problem, disturb its targets, solve each norm under the noise
 //! bound and in the penalised form with the `lambda` that the bound implies.
 
-use crate::record::{Record, Timed};
+use crate::record::Timed;
 use crate::runner::Draw;
 use crate::spec::Objective;
-use crate::trial::{NOT_OF_THIS_MODEL, NOTHING_SAMPLED, Planted, failure, fill};
+use crate::trial::{Planted, each_objective, failure, fill, refused};
 use flatmin::core::linalg::norm;
 use flatmin::core::rng::{Role, Stream};
 use flatmin::core::{Error, Recovery};
@@ -39,40 +39,27 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
     let kappa = noisy.as_ref().ok().and_then(|n| n.planted.posed().kappa().ok());
     // Answers under the bound, for the penalised forms that come after them.
     let mut bounded: Vec<(Objective, Recovery)> = Vec::new();
-    let mut rows = Vec::new();
-    for &objective in &draw.sweep.objectives {
-        let mut record = Record::blank(&draw.sweep.id, &draw.cell, draw.trial, objective);
-        record.seed = draw.seed;
-        record.tolerance = draw.sweep.tolerance;
+    each_objective(draw, &noisy, |noisy, objective, mut record| {
         record.kappa = kappa;
-        let mut seconds = 0.0;
-        match &noisy {
-            Ok(noisy) => {
-                record.m = noisy.targets.len();
-                record.delta = Some(noisy.delta);
-                let clock = Instant::now();
-                let answer = solve(draw, noisy, objective, &bounded);
-                seconds = clock.elapsed().as_secs_f64();
-                match answer {
-                    Some(Ok(answer)) => {
-                        let error = (answer.matrix() - &noisy.planted.truth).norm_l2();
-                        fill(&mut record, &answer, error);
-                        record.lambda = answer.penalty;
-                        let twin = bounded.iter().find(|(o, _)| objective.bounded() == Some(*o));
-                        record.apart =
-                            twin.map(|(_, twin)| (answer.matrix() - twin.matrix()).norm_l2());
-                        bounded.push((objective, answer));
-                    }
-                    Some(Err(e)) => record.status = failure(&e),
-                    None => record.status = NOT_OF_THIS_MODEL.to_owned(),
-                }
+        record.m = noisy.targets.len();
+        record.delta = Some(noisy.delta);
+        let clock = Instant::now();
+        let answer = solve(draw, noisy, objective, &bounded);
+        let seconds = clock.elapsed().as_secs_f64();
+        match answer {
+            Some(Ok(answer)) => {
+                let error = (answer.matrix() - &noisy.planted.truth).norm_l2();
+                fill(&mut record, &answer, error);
+                record.lambda = answer.penalty;
+                let twin = bounded.iter().find(|(o, _)| objective.bounded() == Some(*o));
+                record.apart = twin.map(|(_, twin)| (answer.matrix() - twin.matrix()).norm_l2());
+                bounded.push((objective, answer));
             }
-            Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
-            Err(e) => record.status = failure(e),
+            Some(Err(e)) => record.status = failure(&e),
+            None => return refused(record),
         }
-        rows.push(Timed::new(record, seconds));
-    }
-    rows
+        Timed::new(record, seconds)
+    })
 }
 
 /// The answer for an objective; `None` for one without a `lambda` to go by.
@@ -95,7 +82,9 @@ fn solve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Record;
     use crate::spec::{Billionths, Cell, Sampling, Sweep};
+    use crate::trial::{NOT_OF_THIS_MODEL, NOTHING_SAMPLED};
 
     fn records(sampling: Sampling, noise: u32, objectives: &[Objective]) -> Vec<Record> {
         let cell = Cell { noise: Billionths(noise), ..Cell::exact(12, 12, 1, sampling) };

@@ -4,7 +4,7 @@ use crate::record::{Record, SUCCESS, Timed};
 use crate::regularity::Regularity;
 use crate::runner::Draw;
 use crate::spec::{Objective, Sampling};
-use crate::trial::{NOT_OF_THIS_MODEL, NOTHING_SAMPLED, failure};
+use crate::trial::{each_objective, failure, refused};
 use flatmin::core::rng::{Role, Stream};
 use flatmin::core::{Error, Mat};
 use flatmin::rpca::theory::{incoherence, most_per_line};
@@ -38,39 +38,25 @@ fn planted(draw: &Draw<'_>) -> Result<Planted, Error> {
 pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
     let planted = planted(draw);
     let coherence = planted.as_ref().ok().and_then(|p| incoherence(p.truth.as_ref()).ok());
-    let solve = |&objective: &Objective| {
-        let mut record = Record::blank(&draw.sweep.id, &draw.cell, draw.trial, objective);
-        record.seed = draw.seed;
-        record.tolerance = draw.sweep.tolerance;
+    each_objective(draw, &planted, |planted, objective, mut record| {
         record.incoherence = coherence;
-        let mut seconds = 0.0;
-        match &planted {
-            Ok(planted) => {
-                record.m = planted.problem.seen_entries();
-                record.most_per_line = Some(most_per_line(planted.sparse.as_ref()));
-                let problem = &planted.problem;
-                let program = match objective {
-                    Objective::Constrained => problem.constrained(planted.tau()),
-                    Objective::Penalised => problem.penalised(problem.default_lambda()),
-                    _ => {
-                        record.status = NOT_OF_THIS_MODEL.to_owned();
-                        return Timed::new(record, seconds);
-                    }
-                };
-                let clock = Instant::now();
-                let answer = program.tolerance(draw.sweep.tolerance).solve();
-                seconds = clock.elapsed().as_secs_f64();
-                match answer {
-                    Ok(answer) => fill(&mut record, &answer, &planted.truth),
-                    Err(e) => record.status = failure(&e),
-                }
-            }
-            Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
-            Err(e) => record.status = failure(e),
+        record.m = planted.problem.seen_entries();
+        record.most_per_line = Some(most_per_line(planted.sparse.as_ref()));
+        let problem = &planted.problem;
+        let program = match objective {
+            Objective::Constrained => problem.constrained(planted.tau()),
+            Objective::Penalised => problem.penalised(problem.default_lambda()),
+            _ => return refused(record),
+        };
+        let clock = Instant::now();
+        let answer = program.tolerance(draw.sweep.tolerance).solve();
+        let seconds = clock.elapsed().as_secs_f64();
+        match answer {
+            Ok(answer) => fill(&mut record, &answer, &planted.truth),
+            Err(e) => record.status = failure(&e),
         }
         Timed::new(record, seconds)
-    };
-    draw.sweep.objectives.iter().map(solve).collect()
+    })
 }
 
 fn fill(record: &mut Record, answer: &Decomposition, truth: &Mat<f64>) {
@@ -102,6 +88,7 @@ fn fill(record: &mut Record, answer: &Decomposition, truth: &Mat<f64>) {
 mod tests {
     use super::*;
     use crate::spec::{Cell, Millionths, Sweep};
+    use crate::trial::NOTHING_SAMPLED;
 
     fn records(missing: u32, objectives: &[Objective]) -> Vec<Record> {
         let sampling = Sampling::Corrupted {

@@ -4,10 +4,10 @@
 //! nothing else, and the peak of the process's memory is its own.
 
 use crate::memory;
-use crate::record::{Record, Timed};
+use crate::record::Timed;
 use crate::runner::Draw;
 use crate::spec::{Objective, Sampling};
-use crate::trial::{NOT_OF_THIS_MODEL, NOTHING_SAMPLED, failure, fill};
+use crate::trial::{each_objective, failure, fill, refused};
 use flatmin::completion::Completion;
 use flatmin::core::linalg::{norm, product, thin_qr};
 use flatmin::core::rng::{Role, Stream};
@@ -114,21 +114,7 @@ fn positions(rows: usize, cols: usize, p: f64, stream: &mut Stream) -> (Vec<usiz
 /// Runs one draw; whatever happens is in the records.
 pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
     let scattered = Scattered::draw(draw);
-    let solve = |&objective: &Objective| {
-        let mut record = Record::blank(&draw.sweep.id, &draw.cell, draw.trial, objective);
-        record.seed = draw.seed;
-        record.tolerance = draw.sweep.tolerance;
-        let scattered = match &scattered {
-            Ok(scattered) => scattered,
-            Err(Error::Empty { .. }) => {
-                record.status = NOTHING_SAMPLED.to_owned();
-                return Timed::new(record, 0.0);
-            }
-            Err(e) => {
-                record.status = failure(e);
-                return Timed::new(record, 0.0);
-            }
-        };
+    each_objective(draw, &scattered, |scattered, objective, mut record| {
         record.m = scattered.problem.targets().len();
         record.delta = scattered.noise.map(|(_, norm)| norm);
         let problem = &scattered.problem;
@@ -155,13 +141,7 @@ pub(crate) fn run(draw: &Draw<'_>) -> Vec<Timed> {
             Err(e) => record.status = failure(&e),
         }
         Timed { record, seconds, peak }
-    };
-    draw.sweep.objectives.iter().map(solve).collect()
-}
-
-fn refused(mut record: Record) -> Timed {
-    record.status = NOT_OF_THIS_MODEL.to_owned();
-    Timed::new(record, 0.0)
+    })
 }
 
 #[cfg(test)]

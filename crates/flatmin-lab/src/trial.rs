@@ -141,41 +141,53 @@ pub fn run(draw: &Draw<'_>) -> Vec<Timed> {
     let posed = planted.as_ref().ok().map(Planted::posed);
     let kappa = posed.and_then(|p| p.kappa().ok());
     let common_value = posed.and_then(Posed::common_value);
-    let solve = |&objective: &Objective| {
+    let mut rows = each_objective(draw, &planted, |planted, objective, mut record| {
+        record.kappa = kappa;
+        record.common_value = common_value;
+        let Some(goal) = objective.linear() else { return refused(record) };
+        let posed = planted.posed();
+        record.m = posed.targets.len();
+        let program = posed.program(goal).tolerance(draw.sweep.tolerance);
+        let clock = Instant::now();
+        let answer = program.solve();
+        let seconds = clock.elapsed().as_secs_f64();
+        match answer {
+            Ok(answer) => {
+                let error = (answer.matrix() - &planted.truth).norm_l2();
+                fill(&mut record, &answer, error);
+            }
+            Err(e) => record.status = failure(&e),
+        }
+        Timed::new(record, seconds)
+    });
+    compare(&mut rows);
+    rows
+}
+
+/// The record of each objective of a draw, as `solve` fills it in; a draw that failed is said in all.
+pub(crate) fn each_objective<P>(
+    draw: &Draw<'_>,
+    planted: &Result<P, Error>,
+    mut solve: impl FnMut(&P, Objective, Record) -> Timed,
+) -> Vec<Timed> {
+    let row = |&objective: &Objective| {
         let mut record = Record::blank(&draw.sweep.id, &draw.cell, draw.trial, objective);
         record.seed = draw.seed;
         record.tolerance = draw.sweep.tolerance;
-        record.kappa = kappa;
-        record.common_value = common_value;
-        let mut seconds = 0.0;
-        let Some(goal) = objective.linear() else {
-            record.status = NOT_OF_THIS_MODEL.to_owned();
-            return Timed::new(record, seconds);
-        };
-        match &planted {
-            Ok(planted) => {
-                let posed = planted.posed();
-                record.m = posed.targets.len();
-                let program = posed.program(goal).tolerance(draw.sweep.tolerance);
-                let clock = Instant::now();
-                let answer = program.solve();
-                seconds = clock.elapsed().as_secs_f64();
-                match answer {
-                    Ok(answer) => {
-                        let error = (answer.matrix() - &planted.truth).norm_l2();
-                        fill(&mut record, &answer, error);
-                    }
-                    Err(e) => record.status = failure(&e),
-                }
-            }
+        match planted {
+            Ok(planted) => return solve(planted, objective, record),
             Err(Error::Empty { .. }) => record.status = NOTHING_SAMPLED.to_owned(),
             Err(e) => record.status = failure(e),
         }
-        Timed::new(record, seconds)
+        Timed::new(record, 0.0)
     };
-    let mut rows: Vec<Timed> = draw.sweep.objectives.iter().map(solve).collect();
-    compare(&mut rows);
-    rows
+    draw.sweep.objectives.iter().map(row).collect()
+}
+
+/// The record of an objective that the cell's model does not have.
+pub(crate) fn refused(mut record: Record) -> Timed {
+    record.status = NOT_OF_THIS_MODEL.to_owned();
+    Timed::new(record, 0.0)
 }
 
 /// An error as a status; a record is one line.

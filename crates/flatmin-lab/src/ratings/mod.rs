@@ -14,8 +14,10 @@ use crate::progress::Progress;
 use crate::record::finish;
 use crate::spec::Scale;
 use data::{SETS, Set};
-use flatmin::completion::ratings::{Centring, Holdout, Observation, Offsets, Shrinkage};
-use flatmin::core::{self, MatRef, Program, Recovery};
+use flatmin::completion::ratings::{
+    Centring, Holdout, Observation, Offsets, Ratings, RatingsModel, Shrinkage,
+};
+use flatmin::core::{self, Program, Recovery};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
@@ -345,14 +347,12 @@ impl Task<'_> {
         let held = Holdout::Given(&self.set.validation);
         let shrinkage = Shrinkage::choose(train, held, 0).map_err(core)?;
         let offsets = train.offsets(centring, shrinkage).map_err(core)?;
-        let residuals: Vec<f64> =
-            train.iter().map(|(i, j, y)| y - offsets.at(Some(i), Some(j))).collect();
-        let judge = Judge { set: self.set, offsets: &offsets };
+        let residuals = offsets.residuals(train);
         let mut curve = Curve::default();
         let Some(objective) = self.method.objective() else {
-            let row = self.row(step, &judge, None);
+            let row = self.row(step, shrinkage, None, alone(&offsets, train));
             curve.seconds.push(clock.elapsed().as_secs_f64());
-            curve.rows.push(Row { status: "closed form".to_owned(), ..row });
+            curve.rows.push(row);
             curve.refit = Some(self.refit(&curve, centring, shrinkage, None)?);
             return Ok(curve);
         };
@@ -368,10 +368,12 @@ impl Task<'_> {
             let Some(answer) = path.next() else { break };
             let answer = answer.map_err(core)?;
             curve.seconds.push(clock.elapsed().as_secs_f64());
-            let mut row = self.row(step, &judge, Some(&answer));
+            let model = RatingsModel::of(train, offsets.clone(), answer, true).map_err(core)?;
+            let predict = |i, j| model.predict(i, j);
+            let mut row = self.row(step, shrinkage, Some(&model.recovery), predict);
             (row.fraction, row.lambda) = (Some(*fraction), Some(fraction * largest));
             if row.validation < least {
-                (least, start) = (row.validation, Some(answer));
+                (least, start) = (row.validation, Some(model.recovery));
             }
             let last = row.validation > least + ENOUGH;
             curve.rows.push(row);
@@ -395,8 +397,7 @@ impl Task<'_> {
         let both = &self.set.both;
         let clock = Instant::now();
         let offsets = both.offsets(centring, shrinkage).map_err(core)?;
-        let residuals: Vec<f64> =
-            both.iter().map(|(i, j, y)| y - offsets.at(Some(i), Some(j))).collect();
+        let residuals = offsets.residuals(both);
         let best = curve.best();
         let grown = (both.len() as f64 / self.set.train.len() as f64).sqrt();
         let lambda = best.and_then(|best| best.lambda).map(|lambda| lambda * grown);
@@ -411,19 +412,35 @@ impl Task<'_> {
             _ => None,
         };
         let seconds = clock.elapsed().as_secs_f64();
-        let judge = Judge { set: self.set, offsets: &offsets };
         let step = curve.rows.first().map_or(0.0, |row| row.step);
-        let row = self.row(step, &judge, answer.as_ref());
-        let closed = if answer.is_none() { "closed form".to_owned() } else { row.status.clone() };
+        let row = match answer {
+            Some(answer) => {
+                let model = RatingsModel::of(both, offsets, answer, true).map_err(core)?;
+                let predict = |i, j| model.predict(i, j);
+                self.row(step, shrinkage, Some(&model.recovery), predict)
+            }
+            None => self.row(step, shrinkage, None, alone(&offsets, both)),
+        };
         let fraction = best.and_then(|best| best.fraction);
         let (m, part) = (both.len(), Part::Both);
-        Ok((Row { m, part, fraction, lambda, status: closed, last: true, ..row }, seconds))
+        Ok((Row { m, part, fraction, lambda, last: true, ..row }, seconds))
     }
 
-    fn row(&self, step: f64, judge: &Judge<'_>, answer: Option<&Recovery>) -> Row {
+    /// A fit to the training part with its errors; offsets alone where there is no answer.
+    fn row(
+        &self,
+        step: f64,
+        shrinkage: Shrinkage,
+        answer: Option<&Recovery>,
+        predict: impl Fn(Option<usize>, Option<usize>) -> f64,
+    ) -> Row {
         let (d1, d2) = self.set.train.shape();
         let train = self.set.train.iter().map(|(i, j, y)| (Some(i), Some(j), y));
         let train: Vec<Observation> = train.collect();
+        let rmse = |observations: &[Observation]| {
+            let square = |&(i, j, y): &Observation| (predict(i, j) - y).powi(2);
+            (observations.iter().map(square).sum::<f64>() / observations.len() as f64).sqrt()
+        };
         Row {
             data: self.data.to_owned(),
             checksum: self.set.checksum.clone(),
@@ -431,17 +448,17 @@ impl Task<'_> {
             d2,
             m: self.set.train.len(),
             centred: self.centred,
-            shrinkage: judge.offsets.shrinkage().rows,
+            shrinkage: shrinkage.rows,
             method: self.method,
             part: Part::Training,
             fraction: None,
             lambda: None,
-            status: answer.map_or(String::new(), |a| a.status.to_string()),
+            status: answer.map_or("closed form".to_owned(), |a| a.status.to_string()),
             relative_gap: answer.map(|a| a.relative_gap),
             rank: answer.map_or(0, |a| a.rank),
-            train: judge.rmse(answer, &train),
-            validation: judge.rmse(answer, &self.set.validation),
-            test: judge.rmse(answer, &self.set.test),
+            train: rmse(&train),
+            validation: rmse(&self.set.validation),
+            test: rmse(&self.set.test),
             tolerance: TOLERANCE,
             step,
             last: false,
@@ -450,31 +467,10 @@ impl Task<'_> {
     }
 }
 
-/// Errors of predictions: offsets and the matrix, within the range of the training ratings.
-struct Judge<'s> {
-    set: &'s Set,
-    offsets: &'s Offsets,
-}
-
-impl Judge<'_> {
-    fn rmse(&self, answer: Option<&Recovery>, observations: &[Observation]) -> f64 {
-        let factors = answer.map(Recovery::factors);
-        let (low, high) = self.set.train.range();
-        let square = |&(i, j, y): &Observation| {
-            let low_rank = factors.map_or(0.0, |(l, r)| product(l, r, i, j));
-            let guess = (self.offsets.at(i, j) + low_rank).clamp(low, high);
-            (guess - y).powi(2)
-        };
-        (observations.iter().map(square).sum::<f64>() / observations.len() as f64).sqrt()
-    }
-}
-
-/// Entry `(i, j)` of `L R^T`; 0 where there is no such row or column.
-fn product(l: MatRef<'_, f64>, r: MatRef<'_, f64>, i: Option<usize>, j: Option<usize>) -> f64 {
-    match (i.filter(|&i| i < l.nrows()), j.filter(|&j| j < r.nrows())) {
-        (Some(i), Some(j)) => (0..l.ncols()).map(|k| l[(i, k)] * r[(j, k)]).sum(),
-        _ => 0.0,
-    }
+/// What offsets alone predict, within the range of the ratings they are of.
+fn alone(offsets: &Offsets, ratings: &Ratings) -> impl Fn(Option<usize>, Option<usize>) -> f64 {
+    let (low, high) = ratings.range();
+    move |i, j| offsets.at(i, j).clamp(low, high)
 }
 
 /// The whole curves of a journal that need not exist; an incomplete end is left out.
