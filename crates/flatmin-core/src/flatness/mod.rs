@@ -8,6 +8,11 @@
 //! str D2f = 2 |D1 L|_F^2 + 2 |D2 R|_F^2,     D1^2 = G1 / d2,  D2^2 = G2 / d1
 //! ```
 
+pub mod check;
+mod operator;
+
+pub use operator::{FromFn, SymmetricOperator};
+
 use crate::linalg::{self, Par, product};
 use crate::operator::{Gram, LinearMap, check_dims};
 use crate::{Error, Mat, MatRef};
