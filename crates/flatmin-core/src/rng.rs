@@ -58,6 +58,17 @@ impl Stream {
         self.0.random()
     }
 
+    /// `n` independent signs `±1`.
+    pub fn signs(&mut self, n: usize) -> Vec<f64> {
+        let mut signs = Vec::with_capacity(n);
+        while signs.len() < n {
+            let word: u64 = self.0.random();
+            let count = (n - signs.len()).min(64);
+            signs.extend((0..count).map(|bit| if word >> bit & 1 == 1 { 1.0 } else { -1.0 }));
+        }
+        signs
+    }
+
     /// `n` independent standard normal numbers.
     pub fn gaussian_vector(&mut self, n: usize) -> Vec<f64> {
         (0..n).map(|_| self.gaussian()).collect()

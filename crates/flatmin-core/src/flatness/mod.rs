@@ -10,8 +10,10 @@
 
 pub mod check;
 mod operator;
+mod trace;
 
 pub use operator::{FromFn, SymmetricOperator};
+pub use trace::{DiagonalEstimate, Estimate, Estimator, Method, Probes};
 
 use crate::linalg::{self, Par, product};
 use crate::operator::{Gram, LinearMap, check_dims};
