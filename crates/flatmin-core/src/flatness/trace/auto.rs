@@ -48,10 +48,12 @@ pub(super) fn estimate(
     let subspace = orthogonalised(probes.clone(), images.clone());
     if !nystrom::may_be_semidefinite(&compression(&subspace)?) && half >= 3 {
         let range = xtrace::Range::new(images.as_ref());
-        let so_far = nystrom::estimate(&subspace)?;
-        // Variances at the end of the budget: 2 |(I - P) H (I - P)|_F^2 / k, and that of now by 1 / k.
+        // Variances at the end of the budget: 2 |(I - P) H (I - P)|_F^2 / k, and that of now, which falls with
+        // the number of probes and with what is left of the dimensions.
         let by_range = 2.0 * range.energy_outside() / half as f64;
-        let by_subspace = so_far.std_err.powi(2) * half as f64 / matvecs as f64;
+        let (_, now) = nystrom::estimate_and_variance(&subspace)?;
+        let share = |k: usize| (1.0 - k as f64 / n as f64) / k as f64;
+        let by_subspace = now * share(matvecs) / share(half);
         if by_range < by_subspace {
             let mean = xtrace::estimate(products, probes.as_ref(), &range)?;
             return Ok((mean, Method::XTrace));

@@ -16,7 +16,7 @@ use crate::linalg::kernel::dot;
 use crate::{Error, MatRef};
 
 /// Probes that are handed to the operator at a time: enough for blocks to pay, few enough for memory.
-const BLOCK: usize = 64;
+const BLOCK: usize = 128;
 
 /// Takes in the forms `<w, H w>` of the probes that follow, up to `count` of them.
 pub(super) fn extend(

@@ -38,10 +38,12 @@ use super::hutchinson::without_replacement;
 use super::probes::Subspace;
 use super::xtrace::jackknife;
 use crate::linalg::{
-    Par, multiply_lower, product, scale_columns, subtract_product, symmetric_eigen,
-    symmetrise_from_lower,
+    Par, multiply_lower, product, scale_columns, symmetric_eigen, symmetrise_from_lower,
 };
 use crate::{Error, Mat, MatRef};
+
+/// Share of the error bar that the rounding of `K` may reach.
+const ROUNDING: f64 = 1e-3;
 
 /// Basis vectors that are left out for the error bar: their number decides how precise it is, not how large.
 const LEFT_OUT: usize = 64;
@@ -49,48 +51,47 @@ const LEFT_OUT: usize = 64;
 /// Whether an operator of which this much is known can be positive semidefinite, up to rounding.
 pub(super) fn may_be_semidefinite(values: &[f64]) -> bool {
     match values.first() {
-        Some(&least) => least >= -rounding(values),
+        Some(&least) => least >= -rounding(values) * values.len() as f64,
         None => true,
     }
 }
 
-/// What cannot be told from zero among eigenvalues of a compression.
+/// What cannot be told from zero among eigenvalues of a compression: the rounding of entries of `A` averages
+/// out over `n` products, and that of its eigenvalues is of the order of the largest one.
 fn rounding(values: &[f64]) -> f64 {
-    let largest = values.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-    f64::EPSILON * largest * values.len() as f64
+    f64::EPSILON * values.iter().fold(0.0, |m: f64, v| m.max(v.abs()))
 }
 
 /// The estimate from a random subspace and its images.
 pub(super) fn estimate(subspace: &Subspace) -> Result<Mean, Error> {
+    Ok(estimate_and_variance(subspace)?.0)
+}
+
+/// The estimate, and its variance as it is most likely: without the jackknife's caution.
+pub(super) fn estimate_and_variance(subspace: &Subspace) -> Result<(Mean, f64), Error> {
     let (n, k) = (subspace.basis.nrows(), subspace.dimension());
     let mean = without_replacement(subspace);
     if k == n || k < 3 {
-        return Ok(mean);
+        return Ok((mean, mean.std_err.powi(2)));
     }
-    let compression = Compression::new(subspace)?;
+    let mut compression = Compression::new(subspace)?;
     let noise = rounding(&compression.values);
     if noise == 0.0 {
-        return Ok(Mean { value: 0.0, std_err: 0.0 });
+        return Ok((Mean { value: 0.0, std_err: 0.0 }, 0.0));
     }
-    let least = compression.values[0];
-    if least.abs() <= noise {
-        return Ok(compression.low_rank(noise));
+    if (-noise * k as f64..=noise).contains(&compression.values[0]) {
+        compression.square_the_difference(subspace);
+        let exact = compression.low_rank(noise);
+        return Ok((exact, exact.std_err.powi(2)));
     }
-    let level = |shift: f64| compression.average(&vec![1.0; k], shift);
-    let shifts = if least > 0.0 { [0.0, level(0.0)] } else { [-2.0 * least, -4.0 * least] };
-    // Hutchinson's mean, in the same measure as the others: as if drawn with replacement.
-    let left = (1.0 - k as f64 / n as f64).sqrt();
-    let (mut best, mut product) = (mean, (mean.std_err / left).powi(2));
-    for shift in shifts {
-        let spread = compression.spread(shift);
-        if spread.naive * spread.jackknife < product {
-            product = spread.naive * spread.jackknife;
-            let value = compression.trace(shift);
-            best = Mean { value, std_err: spread.jackknife * student(k - 1) };
-        }
+    compression.subtract_squares(subspace);
+    let (mut best, mut variance, digits) = compression.best(mean);
+    if digits > ROUNDING * best.std_err {
+        compression.square_the_difference(subspace);
+        (best, variance, _) = compression.best(mean);
     }
     best.std_err = best.std_err.max(noise);
-    Ok(best)
+    Ok((best, variance))
 }
 
 /// `A = V diag(w) V^T` and `K` in the coordinates of `V`.
@@ -102,6 +103,8 @@ struct Compression {
     vectors: Mat<f64>,
     /// `V^T K V`.
     outside: Mat<f64>,
+    /// The trace of the squares that `K` was made from, which set its rounding.
+    square: f64,
 }
 
 /// Deviations of an estimate: `s / k^{1/2}` over the vectors of a basis, and by the jackknife.
@@ -118,43 +121,60 @@ impl Compression {
         multiply_lower(a.as_mut(), q.transpose(), y);
         symmetrise_from_lower(a.as_mut());
         let (values, vectors) = symmetric_eigen(a.as_ref(), Par::Seq)?;
+        Ok(Compression { n, values, vectors, outside: Mat::zeros(k, k), square: 0.0 })
+    }
+
+    /// `K = Y^T Y - A^2`, to the rounding of `|Y|^2`.
+    fn subtract_squares(&mut self, subspace: &Subspace) {
+        let (y, k) = (subspace.images.as_ref(), self.dimension());
         let mut gram = Mat::zeros(k, k);
         multiply_lower(gram.as_mut(), y.transpose(), y);
         symmetrise_from_lower(gram.as_mut());
-        let within = |gram: &Mat<f64>| {
-            product(product(vectors.transpose(), gram.as_ref()).as_ref(), vectors.as_ref())
-        };
-        let mut outside = within(&gram);
-        for (j, w) in values.iter().enumerate() {
-            outside[(j, j)] -= w * w;
+        let half = product(self.vectors.transpose(), gram.as_ref());
+        self.outside = product(half.as_ref(), self.vectors.as_ref());
+        self.square = (0..k).map(|j| self.outside[(j, j)]).sum();
+        for (j, w) in self.values.iter().enumerate() {
+            self.outside[(j, j)] -= w * w;
         }
-        let compression = Compression { n, values, vectors, outside };
-        if compression.keeps_digits() {
-            return Ok(compression);
-        }
-        // The difference of squares has lost what matters: square the difference.
-        let mut beyond = y.to_owned();
-        subtract_product(beyond.as_mut(), q, a.as_ref());
-        let rotated = product(beyond.as_ref(), compression.vectors.as_ref());
-        let mut outside = Mat::zeros(k, k);
-        multiply_lower(outside.as_mut(), rotated.transpose(), rotated.as_ref());
-        symmetrise_from_lower(outside.as_mut());
-        Ok(Compression { outside, ..compression })
+    }
+
+    /// `K = (Y - Q A)^T (Y - Q A)`, entry by entry to its own rounding; twice the work.
+    fn square_the_difference(&mut self, subspace: &Subspace) {
+        let (q, y, k) = (subspace.basis.as_ref(), subspace.images.as_ref(), self.dimension());
+        let mut beyond = product(y, self.vectors.as_ref());
+        let inside = scale_columns(product(q, self.vectors.as_ref()).as_ref(), &self.values);
+        beyond -= inside;
+        multiply_lower(self.outside.as_mut(), beyond.transpose(), beyond.as_ref());
+        symmetrise_from_lower(self.outside.as_mut());
+        self.square = (0..k).map(|j| self.outside[(j, j)]).sum();
     }
 
     fn dimension(&self) -> usize {
         self.values.len()
     }
 
-    /// Whether the rounding of `K = Y^T Y - A^2`, of order `eps |Y|^2`, is small beside `K` where `tr B^{-1} K`
-    /// has its weight.
-    fn keeps_digits(&self) -> bool {
-        let k = self.dimension();
-        let square: f64 = self.values.iter().map(|w| w * w).sum::<f64>();
-        let total = (0..k).map(|j| self.outside[(j, j)]).sum::<f64>() + square;
-        let least = self.values.iter().fold(f64::INFINITY, |m: f64, w| m.min(w.abs()));
-        let trace: f64 = self.values.iter().sum();
-        f64::EPSILON * total * k as f64 <= 1e-9 * least * trace.abs()
+    /// The best of the estimates, its likely variance, and what the rounding of `K` may do to it, given
+    /// Hutchinson's mean over the orthonormal probes.
+    fn best(&self, mean: Mean) -> (Mean, f64, f64) {
+        let (n, k, least) = (self.n as f64, self.dimension(), self.values[0]);
+        let level = |shift: f64| self.average(&vec![1.0; k], shift);
+        let shifts = if least > 0.0 { [0.0, level(0.0)] } else { [-2.0 * least, -4.0 * least] };
+        // In the same measure as the others: as if drawn with replacement.
+        let left = 1.0 - k as f64 / n;
+        let (mut best, mut variance, mut digits) = (mean, mean.std_err.powi(2) / left, 0.0);
+        for shift in shifts {
+            let spread = self.spread(shift);
+            if spread.naive * spread.jackknife < variance {
+                variance = spread.naive * spread.jackknife;
+                let value = self.trace(shift);
+                // What varies less than Hutchinson's mean has no need of a longer bar.
+                let std_err = (spread.jackknife * student(k - 1)).min(mean.std_err);
+                best = Mean { value, std_err };
+                let inverse: f64 = self.values.iter().map(|w| 1.0 / (w + shift)).sum();
+                digits = f64::EPSILON * self.square * inverse;
+            }
+        }
+        (best, variance, digits)
     }
 
     /// `E_u <u, diag(a) u> / <u, B^{-1} u>` over the sphere, with `B = A + shift`.
@@ -199,18 +219,26 @@ impl Compression {
     }
 
     /// The trace where some eigenvalue of the compression is zero to rounding: the operator ends within the
-    /// subspace, `C` holds at most as much as is seen of it in those directions.
+    /// subspace. The error bar adds up what rounding may do to the others, what those that were
+    /// dropped may stand for, and what may be left in `C` of the directions in which nothing is seen.
     fn low_rank(&self, noise: f64) -> Mean {
-        let (mut value, mut least, mut count) = (0.0, 0.0, 0);
+        let (mut value, mut doubt, mut least, mut count) = (0.0, 0.0, 0.0, 0);
         for (j, &w) in self.values.iter().enumerate() {
-            if w.abs() > noise {
-                value += w + self.outside[(j, j)].max(0.0) / w;
+            let outside = self.outside[(j, j)].max(0.0);
+            value += w;
+            // Small eigenvalues stand for much, (n / k)^2 times what they are, and most are accurate to less
+            // than their bound.
+            if w > 0.25 * noise {
+                value += outside / w;
+                doubt += outside * noise / (w * w);
             } else {
-                (value, least, count) = (value + w, least + w.abs(), count + 1);
+                doubt += outside / noise;
+                (least, count) = (least + w.abs(), count + 1);
             }
         }
         let left = (self.n - self.dimension()) as f64;
-        Mean { value, std_err: noise + left * least / f64::from(count.max(1)) }
+        let rounding = noise * self.dimension() as f64;
+        Mean { value, std_err: rounding + doubt + left * least / f64::from(count.max(1)) }
     }
 
     /// The spread of the estimate over the basis that the subspace was given by.

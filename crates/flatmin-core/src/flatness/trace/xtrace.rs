@@ -88,8 +88,8 @@ pub(super) fn estimate(
     let t = product(images.transpose(), probes);
     let grams = Grams::new(products.order(), probes, range, h.as_ref(), w.as_ref(), t.as_ref());
     let mean = grams.mean();
-    // What rounding may do to sums of terms of this size.
-    let rounding = f64::EPSILON * h.norm_l2() * h.nrows() as f64;
+    // The rounding of Y tilts its range.
+    let rounding = f64::EPSILON * h.norm_l2() * products.order() as f64;
     Ok(Mean { std_err: mean.std_err.max(rounding), ..mean })
 }
 
