@@ -9,8 +9,10 @@
 //! ```
 
 pub mod check;
+mod differences;
 mod operator;
 
+pub use differences::Differences;
 pub use operator::{FromFn, SymmetricOperator};
 
 use crate::linalg::{self, Par, product};

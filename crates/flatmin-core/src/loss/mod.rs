@@ -1,9 +1,13 @@
 //! The overparameterised losses whose curvature flatness speaks of.
 
 pub mod check;
+mod hessian;
+mod smooth;
 mod symmetric;
 
-pub use symmetric::SymmetricLoss;
+pub use hessian::{FactoredHessian, ScaledHessian};
+pub use smooth::{Loss, OfWidth};
+pub use symmetric::{SymmetricHessian, SymmetricLoss};
 
 use crate::error::finite;
 use crate::linalg::{inner, kernel::dot};
