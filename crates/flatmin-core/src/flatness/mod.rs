@@ -13,6 +13,7 @@ mod differences;
 mod operator;
 
 pub use differences::Differences;
+pub(crate) use operator::image;
 pub use operator::{FromFn, SymmetricOperator};
 
 use crate::linalg::{self, Par, product};

@@ -105,6 +105,9 @@ pub(crate) fn along(
 }
 
 #[cfg(test)]
+mod laws;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::rng::{Role, Stream};

@@ -332,8 +332,7 @@ impl LinearMap for Entries {
             first += match v.ncols() {
                 1 => self.tangent_columns::<1>(&l, &r, v, out),
                 2 | 3 => self.tangent_columns::<2>(&l, &r, v, out),
-                4..8 => self.tangent_columns::<4>(&l, &r, v, out),
-                _ => self.tangent_columns::<8>(&l, &r, v, out),
+                _ => self.tangent_columns::<4>(&l, &r, v, out),
             };
         }
     }
@@ -347,8 +346,7 @@ impl LinearMap for Entries {
             first += match x.ncols() {
                 1 => self.gradient_columns::<1>(&v, x, out),
                 2 | 3 => self.gradient_columns::<2>(&v, x, out),
-                4..8 => self.gradient_columns::<4>(&v, x, out),
-                _ => self.gradient_columns::<8>(&v, x, out),
+                _ => self.gradient_columns::<4>(&v, x, out),
             };
         }
     }
