@@ -90,3 +90,92 @@ impl<G: Fn(&[f64], &mut [f64]) + Send + Sync> SymmetricOperator for Differences<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flatness::{check, image};
+    use crate::rng::{Role, Stream};
+    use crate::{DenseMap, FactoredLoss, Mat};
+
+    /// Errors relative to `|H v|` at both orders.
+    fn errors(
+        point: &[f64],
+        gradient: impl Fn(&[f64], &mut [f64]) + Send + Sync + Copy,
+        v: MatRef<'_, f64>,
+        expected: &Mat<f64>,
+    ) -> (f64, f64) {
+        let second = Differences::new(point.to_vec(), gradient).unwrap();
+        let fourth = Differences::new(point.to_vec(), gradient).unwrap().fourth_order();
+        let error = |operator: &dyn SymmetricOperator| {
+            (image(operator, v).unwrap() - expected).norm_l2() / expected.norm_l2()
+        };
+        (error(&second), error(&fourth))
+    }
+
+    /// A quartic, with points and directions of many sizes: the step follows both.
+    #[test]
+    fn of_a_quartic() {
+        let mut s = Stream::new(1, "differences", 0, 0, Role::Probe);
+        let map = DenseMap::new(4, 3, s.gaussian_vector(12 * 20)).unwrap();
+        let b = s.gaussian_vector(20);
+        let loss = FactoredLoss::new(&map, &b).unwrap().of_width(2).unwrap();
+        let gradient = |x: &[f64], out: &mut [f64]| {
+            crate::loss::Loss::value_and_gradient(&loss, x, out);
+        };
+        for size in [1.0, 1e2, 1e5] {
+            let point: Vec<f64> = s.gaussian_vector(14).iter().map(|x| size * x).collect();
+            let hessian = crate::loss::Loss::hessian(&loss, &point).unwrap();
+            for length in [1e-200, 1e-6, 1.0, 1e8, 1e200] {
+                let v = s.gaussian_matrix(14, 3) * faer::Scale(length);
+                let expected = image(hessian.as_ref(), v.as_ref()).unwrap();
+                let (second, fourth) = errors(&point, gradient, v.as_ref(), &expected);
+                assert!(second < 1e-9, "{size:e}, {length:e}: {second:e}");
+                assert!(fourth < 1e-11, "{size:e}, {length:e}: {fourth:e}");
+            }
+            let fourth = Differences::new(point.clone(), gradient).unwrap().fourth_order();
+            assert!(check::asymmetry(&fourth, 1).unwrap() < 1e-10);
+        }
+    }
+
+    /// `sum_i log(1 + exp(a_i^T x))`, of Hessian `sum_i p_i (1 - p_i) a_i a_i^T`.
+    #[test]
+    fn of_a_function_that_is_no_polynomial() {
+        let mut s = Stream::new(2, "differences", 0, 0, Role::Probe);
+        let (n, m) = (6, 30);
+        let a = s.gaussian_matrix(m, n);
+        let chance = |x: &[f64], i: usize| {
+            let t: f64 = a.row(i).iter().zip(x).map(|(a, x)| a * x).sum();
+            1.0 / (1.0 + (-t).exp())
+        };
+        let gradient = |x: &[f64], out: &mut [f64]| {
+            out.fill(0.0);
+            for i in 0..m {
+                let p = chance(x, i);
+                out.iter_mut().zip(a.row(i).iter()).for_each(|(o, a)| *o += p * a);
+            }
+        };
+        let point = s.gaussian_vector(n);
+        let weights: Vec<f64> = (0..m).map(|i| chance(&point, i)).map(|p| p * (1.0 - p)).collect();
+        let weighted = crate::linalg::scale_columns(a.transpose(), &weights);
+        let hessian = crate::linalg::product(weighted.as_ref(), a.as_ref());
+        let v = s.gaussian_matrix(n, 4);
+        let (second, fourth) = errors(&point, gradient, v.as_ref(), &(&hessian * &v));
+        assert!(second < 1e-9 && fourth < 1e-11, "{second:e}, {fourth:e}");
+        // A higher order is a smaller error.
+        assert!(fourth < second / 5.0, "{second:e}, {fourth:e}");
+    }
+
+    #[test]
+    fn zeros_and_what_is_not_finite() {
+        let twice = |x: &[f64], out: &mut [f64]| {
+            out.iter_mut().zip(x).for_each(|(o, x)| *o = 2.0 * x);
+        };
+        let hessian = Differences::new(vec![0.0; 3], twice).unwrap();
+        assert_eq!(image(&hessian, Mat::zeros(3, 2).as_ref()).unwrap(), Mat::<f64>::zeros(3, 2));
+        assert!(matches!(Differences::new(vec![f64::NAN], twice), Err(Error::NotFinite { .. })));
+        let v = Mat::full(3, 1, f64::NAN);
+        assert!(matches!(image(&hessian, v.as_ref()), Err(Error::NotFinite { .. })));
+        assert_eq!(Differences::new(vec![], twice).unwrap().order(), 0);
+    }
+}

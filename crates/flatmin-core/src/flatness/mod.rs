@@ -11,10 +11,12 @@
 pub mod check;
 mod differences;
 mod operator;
+mod pair;
 
 pub use differences::Differences;
 pub(crate) use operator::image;
 pub use operator::{FromFn, SymmetricOperator};
+pub use pair::{PairOperator, Scaled};
 
 use crate::linalg::{self, Par, product};
 use crate::operator::{Gram, LinearMap, check_dims};

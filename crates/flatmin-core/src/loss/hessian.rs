@@ -12,7 +12,7 @@
 
 use super::FactoredLoss;
 use crate::error::finite;
-use crate::flatness::SymmetricOperator;
+use crate::flatness::{PairOperator, SymmetricOperator};
 use crate::linalg::{kernel::dot, multiply, product};
 use crate::operator::{LinearMap, stack, unstack};
 use crate::{Error, Mat, MatMut, MatRef};
@@ -41,7 +41,8 @@ impl<'a> FactoredLoss<'a> {
     /// gradient there: one pass over the measurements.
     ///
     /// ```
-    /// use flatmin_core::{DenseMap, FactoredLoss, Mat, flatness::SymmetricOperator};
+    /// use flatmin_core::flatness::{PairOperator, SymmetricOperator};
+    /// use flatmin_core::{DenseMap, FactoredLoss, Mat};
     /// // f(l, r) = (l r - 1)^2 at l = 2, r = 3.
     /// let map = DenseMap::new(1, 1, vec![1.0])?;
     /// let (l, r) = (Mat::full(1, 1, 2.0), Mat::full(1, 1, 3.0));
@@ -110,7 +111,7 @@ pub(super) fn check_factor(what: &'static str, factor: MatRef<'_, f64>) -> Resul
     finite(what, &crate::linalg::row_major(factor))
 }
 
-impl<'a> FactoredHessian<'a> {
+impl FactoredHessian<'_> {
     /// Value of the loss.
     pub fn value(&self) -> f64 {
         self.value
@@ -120,34 +121,18 @@ impl<'a> FactoredHessian<'a> {
     pub fn gradient(&self) -> (&Mat<f64>, &Mat<f64>) {
         (&self.gradient.0, &self.gradient.1)
     }
+}
 
-    /// Exact traces of the `L` block and of the `R` block, in one pass over the measurements.
-    pub fn traces(&self) -> (f64, f64) {
+impl PairOperator for FactoredHessian<'_> {
+    fn shape(&self) -> (usize, usize) {
+        (self.l.nrows(), self.r.nrows())
+    }
+
+    /// In one pass over the measurements.
+    fn traces(&self) -> (f64, f64) {
         let scale = 2.0 / self.map.dims().measurements as f64;
         let (by_r, by_l) = self.map.energies(self.l.as_ref(), self.r.as_ref());
         (scale * by_r, scale * by_l)
-    }
-
-    /// Exact scaled trace: that of the `L` block over `d1` plus that of the `R` block over `d2`.
-    pub fn scaled_trace(&self) -> f64 {
-        let (left, right) = self.traces();
-        left / self.l.nrows() as f64 + right / self.r.nrows() as f64
-    }
-
-    /// `S^{1/2} H S^{1/2}` with `S = 1/d1` on the `L` block and `1/d2` on the `R` block: the operator
-    /// whose trace is the scaled trace.
-    ///
-    /// ```
-    /// use flatmin_core::{Entries, FactoredLoss, Mat, flatness::SymmetricOperator};
-    /// let map = Entries::new(1, 2, &[0, 0], &[0, 1])?;
-    /// let (l, r) = (Mat::full(1, 1, 2.0), Mat::full(2, 1, 3.0));
-    /// let hessian = FactoredLoss::new(&map, &[1.0, 1.0])?.hessian(l.as_ref(), r.as_ref())?;
-    /// assert_eq!(hessian.traces(), (18.0, 8.0));
-    /// assert_eq!(hessian.scaled().exact_trace(), Some(18.0 + 8.0 / 2.0));
-    /// # Ok::<(), flatmin_core::Error>(())
-    /// ```
-    pub fn scaled(&self) -> ScaledHessian<'_, 'a> {
-        ScaledHessian { hessian: self }
     }
 }
 
@@ -181,38 +166,5 @@ impl SymmetricOperator for FactoredHessian<'_> {
     fn exact_trace(&self) -> Option<f64> {
         let (left, right) = self.traces();
         Some(left + right)
-    }
-}
-
-/// `S^{1/2} H S^{1/2}`; made by [`FactoredHessian::scaled`].
-pub struct ScaledHessian<'h, 'a> {
-    hessian: &'h FactoredHessian<'a>,
-}
-
-impl ScaledHessian<'_, '_> {
-    /// `S^{1/2} v` in place.
-    fn scale(&self, mut v: MatMut<'_, f64>) {
-        let (d1, d2) = (self.hessian.l.nrows(), self.hessian.r.nrows());
-        let left = self.hessian.l.ncols() * d1;
-        let (mut us, mut vs) = v.as_mut().split_at_row_mut(left);
-        us *= faer::Scale(1.0 / (d1 as f64).sqrt());
-        vs *= faer::Scale(1.0 / (d2 as f64).sqrt());
-    }
-}
-
-impl SymmetricOperator for ScaledHessian<'_, '_> {
-    fn order(&self) -> usize {
-        self.hessian.order()
-    }
-
-    fn apply(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let mut scaled = v.to_owned();
-        self.scale(scaled.as_mut());
-        self.hessian.apply(scaled.as_ref(), out.as_mut());
-        self.scale(out);
-    }
-
-    fn exact_trace(&self) -> Option<f64> {
-        Some(self.hessian.scaled_trace())
     }
 }

@@ -1,7 +1,7 @@
 //! Laws of the Hessians, over all maps and shapes.
 
 use super::{FactoredLoss, Loss, SymmetricLoss, check};
-use crate::flatness::{SymmetricOperator, image};
+use crate::flatness::{PairOperator, SymmetricOperator, image};
 use crate::linalg::{inner, product, scale_columns};
 use crate::operator::{DenseMap, Entries, LinearMap, RankOne, unstack};
 use crate::rng::{Role, Stream};

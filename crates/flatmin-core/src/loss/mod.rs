@@ -5,7 +5,7 @@ mod hessian;
 mod smooth;
 mod symmetric;
 
-pub use hessian::{FactoredHessian, ScaledHessian};
+pub use hessian::FactoredHessian;
 pub use smooth::{Loss, OfWidth};
 pub use symmetric::{SymmetricHessian, SymmetricLoss};
 
