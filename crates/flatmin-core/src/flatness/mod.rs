@@ -12,11 +12,13 @@ pub mod check;
 mod differences;
 mod operator;
 mod pair;
+mod population;
 
 pub use differences::Differences;
 pub(crate) use operator::image;
 pub use operator::{FromFn, SymmetricOperator};
 pub use pair::{PairOperator, Scaled};
+pub use population::{PopulationHessian, SymmetricPopulationHessian};
 
 use crate::linalg::{self, Par, product};
 use crate::operator::{Gram, LinearMap, check_dims};
