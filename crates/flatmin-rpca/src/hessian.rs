@@ -7,11 +7,11 @@
 //! D2g~(L, R) (U, V) = 2 (M R + F V,  M^T L + F^T U)
 //! ```
 //!
-//! in the coordinates `(vec L, vec R)`, column-major. Where everything is seen `M` is not formed:
-//! `M R = U (R^T R) + L (V^T R)` and `M^T L = V (L^T L) + R (U^T L)`.
+//! in the coordinates `(vec L, vec R)`, column-major. Where everything is seen it is
+//! [`PopulationHessian`], which does not form `M`.
 
 use crate::loss::{Majoriser, check, difference, squared};
-use flatmin_core::flatness::{PairOperator, SymmetricOperator};
+use flatmin_core::flatness::{PairOperator, PopulationHessian, SymmetricOperator};
 use flatmin_core::linalg::{accumulate, multiply, product};
 use flatmin_core::loss::Loss;
 use flatmin_core::operator::{stack, unstack};
@@ -23,10 +23,8 @@ const PIECE: usize = 1 << 15;
 /// Hessian of the majoriser at one point, of order `k (d1 + d2)`; made by [`Majoriser::hessian`].
 pub struct MajoriserHessian<'a> {
     majoriser: &'a Majoriser<'a>,
-    l: Mat<f64>,
-    r: Mat<f64>,
-    /// `F`.
-    residual: Mat<f64>,
+    /// What it would be with everything seen, with the factors and `F`.
+    full: PopulationHessian,
     value: f64,
     gradient: (Mat<f64>, Mat<f64>),
 }
@@ -58,18 +56,13 @@ impl Majoriser<'_> {
         r: MatRef<'_, f64>,
     ) -> Result<MajoriserHessian<'_>, Error> {
         check(self.problem, "the factors", l, r)?;
-        if l.ncols() == 0 {
-            return Err(Error::Empty { what: "the list of columns of the factors" });
-        }
         finite("the left factor", &flatmin_core::linalg::row_major(l))?;
         finite("the right factor", &flatmin_core::linalg::row_major(r))?;
         let residual = -difference(self.problem, self.target.as_ref(), l, r);
         let (value, gl, gr) = squared(residual.as_ref(), l, r);
         Ok(MajoriserHessian {
             majoriser: self,
-            l: l.to_owned(),
-            r: r.to_owned(),
-            residual,
+            full: PopulationHessian::new(l, r, Some(residual.as_ref()))?,
             value,
             gradient: (gl, gr),
         })
@@ -109,27 +102,8 @@ impl MajoriserHessian<'_> {
         (&self.gradient.0, &self.gradient.1)
     }
 
-    /// Adds `(M R, M^T L)` for all pairs of a block, everything seen.
-    fn add_full(
-        &self,
-        (us, vs): (&Mat<f64>, &Mat<f64>),
-        left: &mut Mat<f64>,
-        right: &mut Mat<f64>,
-    ) {
-        let (l, r, k) = (self.l.as_ref(), self.r.as_ref(), self.l.ncols());
-        let (ll, rr) = (product(l.transpose(), l), product(r.transpose(), r));
-        for first in (0..us.ncols()).step_by(k) {
-            let (u, v) = (us.as_ref().subcols(first, k), vs.as_ref().subcols(first, k));
-            let mut left = left.as_mut().subcols_mut(first, k);
-            accumulate(left.as_mut(), u, rr.as_ref());
-            accumulate(left, l, product(v.transpose(), r).as_ref());
-            let mut right = right.as_mut().subcols_mut(first, k);
-            accumulate(right.as_mut(), v, ll.as_ref());
-            accumulate(right, r, product(u.transpose(), l).as_ref());
-        }
-    }
-
-    /// The same with a mask, in pieces of so many columns of `M` that they stay in the cache.
+    /// Adds `(M R, M^T L)` for all pairs of a block, in pieces of so many columns of `M` that they stay in the
+    /// cache.
     fn add_masked(
         &self,
         (us, vs): (&Mat<f64>, &Mat<f64>),
@@ -137,13 +111,13 @@ impl MajoriserHessian<'_> {
         left: &mut Mat<f64>,
         right: &mut Mat<f64>,
     ) {
-        let (l, k) = (self.l.as_ref(), self.l.ncols());
-        let (rows, cols) = (self.l.nrows(), self.r.nrows());
+        let (l, r) = self.full.factors();
+        let (rows, cols, k) = (l.nrows(), r.nrows(), l.ncols());
         let width = (PIECE / rows).clamp(1, cols);
         let mut piece = Mat::zeros(rows, width);
         for j in (0..cols).step_by(width) {
             let width = width.min(cols - j);
-            let r = self.r.as_ref().subrows(j, width);
+            let r = r.subrows(j, width);
             let seen = &seen[j * rows..(j + width) * rows];
             for first in (0..us.ncols()).step_by(k) {
                 let u = us.as_ref().subcols(first, k);
@@ -165,17 +139,16 @@ impl MajoriserHessian<'_> {
 
 impl SymmetricOperator for MajoriserHessian<'_> {
     fn order(&self) -> usize {
-        self.l.ncols() * (self.l.nrows() + self.r.nrows())
+        self.full.order()
     }
 
     fn apply(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
-        let (us, vs) = unstack(v, self.l.nrows(), self.r.nrows());
-        let mut left = product(self.residual.as_ref(), vs.as_ref());
-        let mut right = product(self.residual.transpose(), us.as_ref());
-        match &self.majoriser.problem.seen {
-            None => self.add_full((&us, &vs), &mut left, &mut right),
-            Some(seen) => self.add_masked((&us, &vs), seen, &mut left, &mut right),
-        }
+        let (Some(seen), Some(f)) = (&self.majoriser.problem.seen, self.full.error()) else {
+            return self.full.apply(v, out);
+        };
+        let (us, vs) = unstack(v, f.nrows(), f.ncols());
+        let (mut left, mut right) = (product(f, vs.as_ref()), product(f.transpose(), us.as_ref()));
+        self.add_masked((&us, &vs), seen, &mut left, &mut right);
         stack(left.as_ref(), right.as_ref(), out.as_mut());
         out.col_iter_mut().for_each(|column| column.iter_mut().for_each(|o| *o *= 2.0));
     }
@@ -188,11 +161,12 @@ impl SymmetricOperator for MajoriserHessian<'_> {
 
 impl PairOperator for MajoriserHessian<'_> {
     fn shape(&self) -> (usize, usize) {
-        (self.l.nrows(), self.r.nrows())
+        self.full.shape()
     }
 
     fn traces(&self) -> (f64, f64) {
-        self.majoriser.traces_of(self.l.as_ref(), self.r.as_ref())
+        let (l, r) = self.full.factors();
+        self.majoriser.traces_of(l, r)
     }
 }
 
