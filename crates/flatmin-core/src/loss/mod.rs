@@ -1,9 +1,13 @@
 //! The overparameterised losses whose curvature flatness speaks of.
 
 pub mod check;
+mod hessian;
+mod smooth;
 mod symmetric;
 
-pub use symmetric::SymmetricLoss;
+pub use hessian::FactoredHessian;
+pub use smooth::{Loss, OfWidth};
+pub use symmetric::{SymmetricHessian, SymmetricLoss};
 
 use crate::error::finite;
 use crate::linalg::{inner, kernel::dot};
@@ -101,67 +105,4 @@ pub(crate) fn along(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::{Role, Stream};
-    use crate::{DenseMap, Entries, Rescaling};
-
-    fn maps() -> Vec<Box<dyn LinearMap>> {
-        let mut stream = Stream::new(2, "loss", 0, 0, Role::Measurements);
-        vec![
-            Box::new(DenseMap::new(4, 3, stream.gaussian_vector(4 * 3 * 9)).unwrap()),
-            Box::new(DenseMap::new(1, 5, stream.gaussian_vector(5 * 4)).unwrap()),
-            Box::new(Entries::new(3, 4, &[0, 1, 2, 2, 0], &[0, 3, 1, 2, 2]).unwrap()),
-        ]
-    }
-
-    #[test]
-    fn derivatives_agree_with_finite_differences() {
-        for map in maps() {
-            let b =
-                Stream::new(4, "loss", 0, 0, Role::Noise).gaussian_vector(map.dims().measurements);
-            let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
-            let (gradient, hessian) = check::derivatives(&loss, 3, 8);
-            assert!(gradient < 1e-8, "gradient off by {gradient:e}");
-            assert!(hessian < 1e-6, "Hessian off by {hessian:e}");
-        }
-    }
-
-    /// The exact traces, at a point with residual, against the sum over basis vectors.
-    #[test]
-    fn exact_traces_equal_basis_vector_traces() {
-        for map in maps() {
-            let dims = map.dims();
-            let mut stream = Stream::new(9, "loss", 0, 0, Role::Start);
-            let b = stream.gaussian_vector(dims.measurements);
-            let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
-            let k = 3;
-            let (l, r) =
-                (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
-            let block = |rows: usize, left: bool| -> f64 {
-                let mut sum = 0.0;
-                for i in 0..rows {
-                    for j in 0..k {
-                        let mut u = Mat::zeros(dims.rows, k);
-                        let mut v = Mat::zeros(dims.cols, k);
-                        if left {
-                            u[(i, j)] = 1.0
-                        } else {
-                            v[(i, j)] = 1.0
-                        }
-                        sum += loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
-                    }
-                }
-                sum
-            };
-            let (by_l, by_r) = (block(dims.rows, true), block(dims.cols, false));
-            let rescaling = Rescaling::new(map.as_ref()).unwrap();
-            let (left, right) = rescaling.traces(l.as_ref(), r.as_ref()).unwrap();
-            let scaled = rescaling.scaled_trace(l.as_ref(), r.as_ref()).unwrap();
-            approx::assert_relative_eq!(left, by_l, max_relative = 1e-12);
-            approx::assert_relative_eq!(right, by_r, max_relative = 1e-12);
-            let expected = by_l / dims.rows as f64 + by_r / dims.cols as f64;
-            approx::assert_relative_eq!(scaled, expected, max_relative = 1e-12);
-        }
-    }
-}
+mod tests;
