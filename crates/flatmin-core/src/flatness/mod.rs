@@ -10,6 +10,7 @@
 
 pub mod check;
 mod operator;
+pub mod spectrum;
 
 pub use operator::{FromFn, SymmetricOperator};
 
