@@ -284,3 +284,95 @@ pub struct Eigenpairs {
     /// Whether every residual reached the tolerance.
     pub met: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::operators::{spectra, with_values};
+    use super::*;
+    use crate::Gram;
+
+    /// The leading pairs of every kind of spectrum, multiplicities counted, through restarts: values, true
+    /// residuals, orthonormality.
+    #[test]
+    fn the_leading_pairs_are_found_with_their_multiplicities() {
+        for seed in 0..5 {
+            for (name, values) in spectra(90, seed) {
+                let (a, values) = with_values(&values, seed);
+                let h = Gram::Dense(a.clone());
+                let size = values[0].abs().max(values[89].abs());
+                for count in [1, 2, 5, 12] {
+                    let found = BlockLanczos::new(count).seed(seed).tolerance(1e-8).leading(&h).unwrap();
+                    assert!(found.met && found.values.len() == count, "{name}, {count}");
+                    let vectors = found.vectors.as_ref();
+                    let images = product(a.as_ref(), vectors);
+                    for i in 0..count {
+                        let value = found.values[i];
+                        let error = (value - values[89 - i]).abs();
+                        assert!(error <= found.residuals[i] + 1e-13 * size, "{name}, {count}, {i}: {error:e}");
+                        let residual = &images.col(i) - vectors.col(i) * faer::Scale(value);
+                        assert!(residual.norm_l2() <= found.residuals[i] + 1e-13 * size, "{name}");
+                        assert!(found.residuals[i] <= 1e-8 * size + 1e-13 * size);
+                    }
+                    let gram = product(vectors.transpose(), vectors);
+                    let identity = Mat::<f64>::identity(count, count);
+                    assert!((gram - identity).norm_max() < 1e-12, "{name}: not orthonormal");
+                }
+            }
+        }
+    }
+
+    /// Restarts happen, and the memory is what was allowed: a slow spectrum with the least basis.
+    #[test]
+    fn a_small_basis_suffices() {
+        let values: Vec<f64> = (0..400).map(|i| (i / 2) as f64).collect();
+        let h = Gram::Diagonal(values);
+        let found = BlockLanczos::new(4).block(2).basis(8).leading(&h).unwrap();
+        assert!(found.met && found.products > 16);
+        for (value, truth) in found.values.iter().zip([199.0, 199.0, 198.0, 198.0]) {
+            assert!((value - truth).abs() <= 1e-6 * 199.0);
+        }
+        let larger = BlockLanczos::new(4).block(2).basis(40).leading(&h).unwrap();
+        assert!(larger.products < found.products);
+    }
+
+    #[test]
+    fn degenerate_operators_and_scales() {
+        for n in [1, 2, 3, 7] {
+            for (value, block) in [(0.0, 1), (0.0, 3), (2.5, 1), (-1e-150, 2), (1e150, 2)] {
+                let h = Gram::Diagonal(vec![value; n]);
+                for count in 1..=n {
+                    let found = BlockLanczos::new(count).block(block).leading(&h).unwrap();
+                    assert!(found.met && found.values.len() == count, "{n}, {value:e}, {count}");
+                    let right = |v: &f64| (v - value).abs() <= 1e-14 * value.abs();
+                    assert!(found.values.iter().all(right), "{:?}", found.values);
+                }
+            }
+        }
+        // Of full order: every eigenvalue.
+        let (a, values) = with_values(&[3.0, 3.0, 1.0, 0.0, -2.0], 1);
+        let found = BlockLanczos::new(5).leading(&Gram::Dense(a)).unwrap();
+        let error = found.values.iter().rev().zip(&values).map(|(f, v)| (f - v).abs());
+        assert!(found.met && error.fold(0.0, f64::max) < 1e-13);
+    }
+
+    #[test]
+    fn what_is_out_of_reach_is_said_so() {
+        let h = Gram::Diagonal((0..100).map(f64::from).collect());
+        let found = BlockLanczos::new(3).limit(9).leading(&h).unwrap();
+        assert!(!found.met && found.products == 9 && found.values.len() == 3);
+        let exact = BlockLanczos::new(3).tolerance(0.0).leading(&h).unwrap();
+        assert!(!exact.met && exact.products < 10_000 && (exact.values[2] - 97.0).abs() < 1e-10);
+        let again = BlockLanczos::new(3).limit(9).leading(&h).unwrap();
+        assert_eq!((found.values, found.vectors), (again.values, again.vectors));
+        let bad = [
+            BlockLanczos::new(0),
+            BlockLanczos::new(101),
+            BlockLanczos::new(3).block(0),
+            BlockLanczos::new(3).basis(8),
+            BlockLanczos::new(3).limit(2),
+            BlockLanczos::new(3).tolerance(f64::NAN),
+            BlockLanczos::new(usize::MAX),
+        ];
+        assert!(bad.iter().all(|settings| settings.leading(&h).is_err()));
+    }
+}

@@ -207,3 +207,102 @@ impl Density {
         nodes.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), t| (low.min(t), high.max(t)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::operators::{spectra, with_values};
+    use super::*;
+    use crate::Gram;
+    use crate::linalg::inner;
+
+    /// Gauss rules: `z^T A^p z` for every probe, up to degree `2 s - 1`.
+    #[test]
+    fn moments_of_every_probe_are_exact() {
+        for (name, values) in spectra(40, 5) {
+            let (a, _) = with_values(&values, 5);
+            let (steps, probes) = (4, 11);
+            let settings = Quadrature::default().steps(steps).probes(probes).seed(7);
+            let density = settings.density(&Gram::Dense(a.clone())).unwrap();
+            assert_eq!((density.rules.len(), density.products), (probes, steps * probes));
+            for (column, rule) in density.rules.iter().enumerate() {
+                let z = signs(7, column, 40);
+                let z = Mat::from_fn(40, 1, |i, _| z[i]);
+                let mut power = z.clone();
+                for degree in 0..2 * steps {
+                    let exact = inner(z.as_ref(), power.as_ref());
+                    let sum = 40.0 * rule.iter().map(|(t, w)| w * t.powi(degree as i32)).sum::<f64>();
+                    let size = power.norm_l2() * z.norm_l2();
+                    assert!((sum - exact).abs() < 1e-12 * size, "{name}, degree {degree}");
+                    power = &a * &power;
+                }
+            }
+        }
+    }
+
+    /// Two standard errors cover the trace for about 95 of 100 seeds, with 16 probes for 92 (Student).
+    #[test]
+    fn standard_errors_cover() {
+        let (a, values) = with_values(&spectra(60, 2)[0].1, 2);
+        let truth: f64 = values.iter().map(|v| (-v).exp()).sum();
+        let h = Gram::Dense(a);
+        let covered = (0..400)
+            .map(|seed| Quadrature::default().steps(12).seed(seed).density(&h).unwrap())
+            .map(|density| density.integrate(|t| (-t).exp()))
+            .filter(|found| (found.value - truth).abs() <= 2.0 * found.std_err)
+            .count();
+        assert!((360..=388).contains(&covered), "{covered} of 400");
+    }
+
+    /// At full order each rule is the spectral measure of its probe: the distribution function and the
+    /// smoothed density against those of the eigenvalues.
+    #[test]
+    fn distribution_and_density_are_those_of_the_eigenvalues() {
+        let (a, values) = with_values(&spectra(80, 4)[1].1, 4);
+        let density = Quadrature::default().probes(64).steps(80).density(&Gram::Dense(a)).unwrap();
+        let mut last = 0.0;
+        for t in (-30..=30).map(|t| 0.1 * f64::from(t)) {
+            let share = values.iter().filter(|v| **v <= t).count() as f64 / 80.0;
+            let estimate = density.cumulative(t);
+            assert!(estimate >= last && (estimate - share).abs() < 0.05, "at {t}: {estimate}, {share}");
+            last = estimate;
+        }
+        assert_eq!((density.cumulative(-1e9), density.range().0 >= values[0] - 1e-12), (0.0, true));
+        assert!((density.cumulative(1e9) - 1.0).abs() < 1e-13);
+        let step = 0.01;
+        let grid: Vec<f64> = (-800..=800).map(|i| step * f64::from(i)).collect();
+        let smooth = density.smoothed(&grid, 0.3).unwrap();
+        assert!((step * smooth.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+        let peak = 1.0 / (0.3 * (2.0 * std::f64::consts::PI).sqrt() * 80.0);
+        for (t, s) in grid.iter().zip(&smooth) {
+            let exact = values.iter().map(|v| (-0.5 * ((t - v) / 0.3).powi(2)).exp()).sum::<f64>() * peak;
+            assert!((s - exact).abs() < 0.05, "at {t}: {s}, {exact}");
+        }
+        assert!(density.smoothed(&grid, 0.0).is_err() && density.smoothed(&grid, f64::NAN).is_err());
+    }
+
+    #[test]
+    fn a_probe_depends_on_seed_and_column_alone() {
+        let (a, _) = with_values(&spectra(30, 4)[0].1, 4);
+        let h = Gram::Dense(a);
+        let of = |probes, seed| Quadrature::default().probes(probes).steps(5).seed(seed).density(&h).unwrap();
+        assert_eq!(of(16, 1), of(16, 1));
+        assert_eq!(of(16, 1).rules[..8], of(8, 1).rules[..]);
+        assert_ne!(of(8, 1).rules, of(8, 2).rules);
+    }
+
+    #[test]
+    fn degenerate_operators_and_scales() {
+        for (h, value) in [(vec![0.0; 4], 0.0), (vec![-2.0], -2.0), (vec![1e150; 6], 1e150), (vec![1e-150; 6], 1e-150)] {
+            let n = h.len() as f64;
+            let density = Quadrature::default().density(&Gram::Diagonal(h)).unwrap();
+            let trace = density.integrate(|t| t);
+            assert!((trace.value - n * value).abs() <= 1e-13 * n * value.abs());
+            assert!(trace.std_err <= 1e-13 * n * value.abs());
+            // An eigenvector at the first step: the space is exhausted.
+            assert_eq!(density.products, 16);
+        }
+        let h = Gram::Diagonal(vec![1.0; 3]);
+        assert!(Quadrature::default().probes(1).density(&h).is_err());
+        assert!(Quadrature::default().steps(0).density(&h).is_err());
+    }
+}

@@ -73,15 +73,21 @@ impl Krylov {
         self.diagonal.iter().chain(&self.couplings).fold(0.0, |m, v| v.abs().max(m))
     }
 
-    /// Eigenvalues (nondecreasing) and eigenvectors of `T_j`, and the residual `beta_j |s_j|` of each.
-    pub(super) fn ritz(&self) -> Result<Ritz, Error> {
+    /// `T` with `beta_j` below it, `(j + 1) x j`: `A V_j = V_{j+1} T`.
+    pub(super) fn extended(&self) -> Mat<f64> {
         let j = self.steps();
-        let t = Mat::from_fn(j, j, |p, q| match p.abs_diff(q) {
+        Mat::from_fn(j + 1, j, |p, q| match p.abs_diff(q) {
             0 => self.diagonal[p],
             1 => self.couplings[p.min(q)],
             _ => 0.0,
-        });
-        let (values, vectors) = symmetric_eigen(t.as_ref(), Par::Seq)?;
+        })
+    }
+
+    /// Eigenvalues (nondecreasing) and eigenvectors of `T_j`, and the residual `beta_j |s_j|` of each.
+    pub(super) fn ritz(&self) -> Result<Ritz, Error> {
+        let j = self.steps();
+        let t = self.extended();
+        let (values, vectors) = symmetric_eigen(t.as_ref().subrows(0, j), Par::Seq)?;
         let beta = self.couplings[j - 1];
         let residuals = (0..j).map(|i| beta * vectors[(j - 1, i)].abs()).collect();
         Ok(Ritz { values, vectors, residuals })

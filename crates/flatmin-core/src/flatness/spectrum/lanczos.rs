@@ -32,8 +32,9 @@ use crate::rng::{Role, Stream};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Stopping {
-    /// The gap bound, or the residual while that is smaller: the fewest products. It takes a cluster at
-    /// the end of the spectrum for one eigenvalue until the cluster is resolved.
+    /// The gap bound, or the residual while that is smaller, but no less than what the last two products added:
+    /// the fewest products. It takes a cluster at the end of the spectrum for one eigenvalue until the
+    /// cluster is resolved.
     Gap,
     /// The residual: some eigenvalue is this near.
     Residual,
@@ -178,6 +179,8 @@ impl Lanczos {
         let mut krylov = Krylov::new(&self.first(n));
         let mut scale = 1.0;
         let mut next = 1;
+        // The values at the two decompositions before.
+        let mut before = [None; 2];
         loop {
             let product = image(operator, krylov.last())?;
             let mut product: Vec<f64> = product.col(0).iter().copied().collect();
@@ -209,6 +212,9 @@ impl Lanczos {
             let reached = sides[leading].value;
             // Both ends count where either may hold the value.
             let error = sides.iter().map(|s| s.value + bound(s) - reached).fold(0.0, f64::max);
+            let grown = reached - before[0].unwrap_or(reached);
+            before = [before[1].or(Some(reached)), Some(reached)];
+            let error = if self.stopping == Stopping::Gap { error.max(grown) } else { error };
             let rounding = ROUNDING * ritz.size();
             let error = error.max(rounding);
             let met = error <= self.tolerance * ritz.size() || ritz.size() == 0.0;
