@@ -104,7 +104,11 @@ impl BlockLanczos {
         at_least("basis", self.basis, least.min(n), "at least the eigenpairs and two blocks")?;
         if self.count > n {
             let name = "number of eigenpairs";
-            return Err(Error::Parameter { name, rule: "at most the order", got: self.count.to_string() });
+            return Err(Error::Parameter {
+                name,
+                rule: "at most the order",
+                got: self.count.to_string(),
+            });
         }
         Ok(())
     }
@@ -301,15 +305,19 @@ mod tests {
                 let h = Gram::Dense(a.clone());
                 let size = values[0].abs().max(values[89].abs());
                 for count in [1, 2, 5, 12] {
-                    let found = BlockLanczos::new(count).seed(seed).tolerance(1e-8).leading(&h).unwrap();
+                    let found =
+                        BlockLanczos::new(count).seed(seed).tolerance(1e-8).leading(&h).unwrap();
                     assert!(found.met && found.values.len() == count, "{name}, {count}");
                     let vectors = found.vectors.as_ref();
                     let images = product(a.as_ref(), vectors);
                     for i in 0..count {
                         let value = found.values[i];
                         let error = (value - values[89 - i]).abs();
-                        assert!(error <= found.residuals[i] + 1e-13 * size, "{name}, {count}, {i}: {error:e}");
-                        let residual = &images.col(i) - vectors.col(i) * faer::Scale(value);
+                        assert!(
+                            error <= found.residuals[i] + 1e-13 * size,
+                            "{name}, {count}, {i}: {error:e}"
+                        );
+                        let residual = images.col(i) - vectors.col(i) * faer::Scale(value);
                         assert!(residual.norm_l2() <= found.residuals[i] + 1e-13 * size, "{name}");
                         assert!(found.residuals[i] <= 1e-8 * size + 1e-13 * size);
                     }

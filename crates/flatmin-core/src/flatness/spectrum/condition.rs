@@ -12,11 +12,11 @@
 
 use super::krylov::Krylov;
 use super::{all, order, unit};
+use crate::Error;
 use crate::flatness::SymmetricOperator;
 use crate::flatness::operator::image;
 use crate::linalg::{Par, norm, product, singular_values, svd};
 use crate::rng::{Role, Stream};
-use crate::Error;
 
 /// Settings of the condition number.
 ///
@@ -119,7 +119,8 @@ impl Conditioning {
 
     /// The bound of Lanczos.
     fn estimate(&self, operator: &dyn SymmetricOperator, n: usize) -> Result<Condition, Error> {
-        let draw = Stream::new(self.seed, "condition", n as u64, 0, Role::Start).gaussian_matrix(n, 1);
+        let draw =
+            Stream::new(self.seed, "condition", n as u64, 0, Role::Start).gaussian_matrix(n, 1);
         // In the range, so that zero eigenvalues cost no steps.
         let start = image(operator, draw.as_ref())?;
         let start: Vec<f64> = start.col(0).iter().copied().collect();
@@ -189,10 +190,18 @@ mod tests {
                 for limit in [2, 5, 10, 20, 40, 300] {
                     let bound = settings.clone().dense(0).limit(limit).condition(&h).unwrap();
                     assert!(!bound.exact && bound.rank.is_none() && bound.products <= limit);
-                    assert!(bound.value <= truth * (1.0 + 1e-10 * truth), "{name}: {} > {truth}", bound.value);
+                    assert!(
+                        bound.value <= truth * (1.0 + 1e-10 * truth),
+                        "{name}: {} > {truth}",
+                        bound.value
+                    );
                     assert!(bound.value >= 1.0);
                     if name == "rank-deficient" && limit >= 40 {
-                        assert!((bound.value - truth).abs() < 1e-8 * truth, "{name}: {}", bound.value);
+                        assert!(
+                            (bound.value - truth).abs() < 1e-8 * truth,
+                            "{name}: {}",
+                            bound.value
+                        );
                     }
                 }
             }

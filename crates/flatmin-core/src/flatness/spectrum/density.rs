@@ -111,7 +111,8 @@ impl Quadrature {
         let n = density.order;
         let mut scale = 1.0;
         for step in 0..self.steps {
-            let active: Vec<usize> = (0..spaces.len()).filter(|&p| !spaces[p].exhausted()).collect();
+            let active: Vec<usize> =
+                (0..spaces.len()).filter(|&p| !spaces[p].exhausted()).collect();
             if active.is_empty() {
                 break;
             }
@@ -128,7 +129,8 @@ impl Quadrature {
         for space in spaces {
             let ritz = space.ritz()?;
             let weight = |i: usize| ritz.vectors[(0, i)].powi(2);
-            let rule = ritz.values.iter().enumerate().map(|(i, v)| (v * scale, weight(i))).collect();
+            let rule =
+                ritz.values.iter().enumerate().map(|(i, v)| (v * scale, weight(i))).collect();
             density.rules.push(rule);
         }
         Ok(())
@@ -182,7 +184,8 @@ impl Density {
             Some(Ordering::Equal) => 0.5,
             _ => 0.0,
         };
-        let below = |rule: &Vec<(f64, f64)>| rule.iter().map(|(node, w)| w * share(*node)).sum::<f64>();
+        let below =
+            |rule: &Vec<(f64, f64)>| rule.iter().map(|(node, w)| w * share(*node)).sum::<f64>();
         self.rules.iter().map(below).sum::<f64>() / self.rules.len() as f64
     }
 
@@ -193,11 +196,17 @@ impl Density {
     /// When the width is not a positive number.
     pub fn smoothed(&self, grid: &[f64], width: f64) -> Result<Vec<f64>, Error> {
         if !(width > 0.0 && width.is_finite()) {
-            return Err(Error::Parameter { name: "width", rule: "positive", got: width.to_string() });
+            return Err(Error::Parameter {
+                name: "width",
+                rule: "positive",
+                got: width.to_string(),
+            });
         }
         let peak = 1.0 / (width * (2.0 * std::f64::consts::PI).sqrt() * self.rules.len() as f64);
         let nodes = || self.rules.iter().flatten();
-        let at = |t: &f64| nodes().map(|(node, w)| w * (-0.5 * ((t - node) / width).powi(2)).exp()).sum::<f64>();
+        let at = |t: &f64| {
+            nodes().map(|(node, w)| w * (-0.5 * ((t - node) / width).powi(2)).exp()).sum::<f64>()
+        };
         Ok(grid.iter().map(|t| peak * at(t)).collect())
     }
 
@@ -230,7 +239,8 @@ mod tests {
                 let mut power = z.clone();
                 for degree in 0..2 * steps {
                     let exact = inner(z.as_ref(), power.as_ref());
-                    let sum = 40.0 * rule.iter().map(|(t, w)| w * t.powi(degree as i32)).sum::<f64>();
+                    let sum =
+                        40.0 * rule.iter().map(|(t, w)| w * t.powi(degree as i32)).sum::<f64>();
                     let size = power.norm_l2() * z.norm_l2();
                     assert!((sum - exact).abs() < 1e-12 * size, "{name}, degree {degree}");
                     power = &a * &power;
@@ -263,7 +273,10 @@ mod tests {
         for t in (-30..=30).map(|t| 0.1 * f64::from(t)) {
             let share = values.iter().filter(|v| **v <= t).count() as f64 / 80.0;
             let estimate = density.cumulative(t);
-            assert!(estimate >= last && (estimate - share).abs() < 0.05, "at {t}: {estimate}, {share}");
+            assert!(
+                estimate >= last && (estimate - share).abs() < 0.05,
+                "at {t}: {estimate}, {share}"
+            );
             last = estimate;
         }
         assert_eq!((density.cumulative(-1e9), density.range().0 >= values[0] - 1e-12), (0.0, true));
@@ -274,17 +287,22 @@ mod tests {
         assert!((step * smooth.iter().sum::<f64>() - 1.0).abs() < 1e-6);
         let peak = 1.0 / (0.3 * (2.0 * std::f64::consts::PI).sqrt() * 80.0);
         for (t, s) in grid.iter().zip(&smooth) {
-            let exact = values.iter().map(|v| (-0.5 * ((t - v) / 0.3).powi(2)).exp()).sum::<f64>() * peak;
+            let exact =
+                values.iter().map(|v| (-0.5 * ((t - v) / 0.3).powi(2)).exp()).sum::<f64>() * peak;
             assert!((s - exact).abs() < 0.05, "at {t}: {s}, {exact}");
         }
-        assert!(density.smoothed(&grid, 0.0).is_err() && density.smoothed(&grid, f64::NAN).is_err());
+        assert!(
+            density.smoothed(&grid, 0.0).is_err() && density.smoothed(&grid, f64::NAN).is_err()
+        );
     }
 
     #[test]
     fn a_probe_depends_on_seed_and_column_alone() {
         let (a, _) = with_values(&spectra(30, 4)[0].1, 4);
         let h = Gram::Dense(a);
-        let of = |probes, seed| Quadrature::default().probes(probes).steps(5).seed(seed).density(&h).unwrap();
+        let of = |probes, seed| {
+            Quadrature::default().probes(probes).steps(5).seed(seed).density(&h).unwrap()
+        };
         assert_eq!(of(16, 1), of(16, 1));
         assert_eq!(of(16, 1).rules[..8], of(8, 1).rules[..]);
         assert_ne!(of(8, 1).rules, of(8, 2).rules);
@@ -292,7 +310,12 @@ mod tests {
 
     #[test]
     fn degenerate_operators_and_scales() {
-        for (h, value) in [(vec![0.0; 4], 0.0), (vec![-2.0], -2.0), (vec![1e150; 6], 1e150), (vec![1e-150; 6], 1e-150)] {
+        for (h, value) in [
+            (vec![0.0; 4], 0.0),
+            (vec![-2.0], -2.0),
+            (vec![1e150; 6], 1e150),
+            (vec![1e-150; 6], 1e-150),
+        ] {
             let n = h.len() as f64;
             let density = Quadrature::default().density(&Gram::Diagonal(h)).unwrap();
             let trace = density.integrate(|t| t);

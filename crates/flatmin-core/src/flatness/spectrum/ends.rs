@@ -10,7 +10,8 @@ use crate::{Gram, Mat, MatMut, MatRef};
 fn residual(a: &Mat<f64>, found: &Extreme) -> f64 {
     let v = MatRef::from_column_major_slice(&found.vector, a.nrows(), 1);
     let image = product(a.as_ref(), v);
-    let difference: Vec<f64> = (0..a.nrows()).map(|i| image[(i, 0)] - found.value * v[(i, 0)]).collect();
+    let difference: Vec<f64> =
+        (0..a.nrows()).map(|i| image[(i, 0)] - found.value * v[(i, 0)]).collect();
     norm(&difference)
 }
 
@@ -30,8 +31,13 @@ fn bounds_hold_after_any_number_of_products() {
                 let found = lanczos.largest(&h).unwrap();
                 assert!(found.products <= limit && !found.met);
                 assert!(found.value <= largest + slack, "{name}");
-                let nearest = values.iter().map(|v| (v - found.value).abs()).fold(f64::INFINITY, f64::min);
-                assert!(nearest <= found.residual + slack, "{name}: {nearest:e} > {:e}", found.residual);
+                let nearest =
+                    values.iter().map(|v| (v - found.value).abs()).fold(f64::INFINITY, f64::min);
+                assert!(
+                    nearest <= found.residual + slack,
+                    "{name}: {nearest:e} > {:e}",
+                    found.residual
+                );
                 let actual = residual(&a, &found);
                 assert!(actual <= found.residual + slack, "{name}: {actual:e}");
                 assert!(actual >= 0.99 * found.residual - slack, "{name}: residual not sharp");
@@ -50,7 +56,10 @@ fn bounds_hold_after_any_number_of_products() {
                     *count += usize::from(bound < largest - slack);
                 }
                 let smallest = lanczos.smallest(&h).unwrap();
-                assert!(smallest.value >= least - slack && residual(&a, &smallest) <= smallest.residual + slack);
+                assert!(
+                    smallest.value >= least - slack
+                        && residual(&a, &smallest) <= smallest.residual + slack
+                );
                 assert!(smallest.outer_bound(1e-9) <= least + slack);
             }
         }
@@ -71,7 +80,8 @@ fn stopping_by_probability_is_honest_on_any_spectrum() {
         let (largest, size) = (h[99], h[99].abs().max(h[0].abs()));
         let operator = Gram::Diagonal(values);
         for tolerance in [1e-1, 1e-2, 1e-3] {
-            let settings = Lanczos::default().tolerance(tolerance).stopping(Stopping::Probability(0.05));
+            let settings =
+                Lanczos::default().tolerance(tolerance).stopping(Stopping::Probability(0.05));
             let dishonest = (0..trials)
                 .map(|seed| settings.clone().seed(seed).largest(&operator).unwrap())
                 .filter(|found| found.met && largest - found.value > tolerance * size)
@@ -168,7 +178,8 @@ fn the_scale_of_the_operator_does_not_matter() {
             let h = Gram::Dense(a.clone()).scaled(sign * scale);
             let found = Lanczos::default().dominant(&h).unwrap();
             assert!(found.met && (found.value.abs() / scale - size).abs() < 1e-6 * size);
-            let bounds = [found.residual, found.error, found.outer_bound(0.01), found.gap_bound.unwrap()];
+            let bounds =
+                [found.residual, found.error, found.outer_bound(0.01), found.gap_bound.unwrap()];
             assert!(bounds.iter().all(|b| b.is_finite()), "{bounds:?} at {scale:e}");
         }
     }

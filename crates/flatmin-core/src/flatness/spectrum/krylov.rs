@@ -95,7 +95,8 @@ impl Krylov {
 
     /// `V_j s`, of unit norm for a unit `s`.
     pub(super) fn combine(&self, s: MatRef<'_, f64>) -> Vec<f64> {
-        let basis = MatRef::from_column_major_slice(&self.basis, self.order, self.basis.len() / self.order);
+        let basis =
+            MatRef::from_column_major_slice(&self.basis, self.order, self.basis.len() / self.order);
         let vector = product(basis.subcols(0, s.nrows()), s);
         vector.col(0).iter().copied().collect()
     }

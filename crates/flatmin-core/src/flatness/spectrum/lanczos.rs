@@ -339,7 +339,8 @@ impl Extreme {
     #[must_use]
     pub fn outer_bound(&self, failure: f64) -> f64 {
         let failure = failure.clamp(1e-300, 1.0);
-        let rounding = ROUNDING * (self.side.value.abs() + self.side.distances.last().unwrap_or(&0.0));
+        let rounding =
+            ROUNDING * (self.side.value.abs() + self.side.distances.last().unwrap_or(&0.0));
         let excess = self.side.excess(&self.couplings, failure * self.weight) + rounding;
         self.side.sign * (self.side.value + excess) * self.scale
     }

@@ -1,12 +1,12 @@
 //! The spectrum of a symmetric operator: its ends, its leading eigenpairs, its density, its condition.
 //!
-//! | Measure | By | What is proved |
-//! |---|---|---|
-//! | [`Lanczos::largest`], [`smallest`](Lanczos::smallest), [`dominant`](Lanczos::dominant) | Lanczos, full reorthogonalisation | a residual bound always, an upper bound with a chosen probability |
-//! | [`BlockLanczos::leading`] | block Lanczos, thick restart | residual bounds; multiplicities up to the block |
-//! | [`Quadrature::density`] | stochastic Lanczos quadrature | standard errors over probes |
-//! | [`Conditioning::condition`] | all eigenvalues, or Lanczos | exact, or a lower bound that says so |
-//! | [`all`] | the dense matrix | all eigenvalues, to rounding |
+//! | Measure | What is proved |
+//! |---|---|
+//! | [`Lanczos`]: largest, smallest, dominant eigenvalue | a residual bound; an outer bound, with a chosen probability |
+//! | [`BlockLanczos`]: leading eigenpairs | residual bounds; multiplicities up to the block |
+//! | [`Quadrature`]: density, `tr f(A)` | standard errors over probes |
+//! | [`Conditioning`]: condition number on the range | exact, or a lower bound that says so |
+//! | [`all`] eigenvalues | exact to rounding |
 //!
 //! References: B. N. Parlett, *The Symmetric Eigenvalue Problem*, SIAM 1998 (Lanczos, residual and
 //! Kato-Temple bounds); K. Wu, H. Simon, *Thick-restart Lanczos method for large symmetric eigenvalue
@@ -15,10 +15,10 @@
 mod block;
 mod condition;
 mod density;
-mod krylov;
-mod lanczos;
 #[cfg(test)]
 mod ends;
+mod krylov;
+mod lanczos;
 #[cfg(test)]
 mod operators;
 
@@ -56,7 +56,8 @@ pub fn all(operator: &dyn SymmetricOperator) -> Result<Vec<f64>, Error> {
     }
     // At unit scale, so that no square leaves double precision.
     let scale = unit(dense.norm_max());
-    let symmetric = Mat::from_fn(n, n, |i, j| 0.5 * (dense[(i, j)] / scale + dense[(j, i)] / scale));
+    let symmetric =
+        Mat::from_fn(n, n, |i, j| 0.5 * (dense[(i, j)] / scale + dense[(j, i)] / scale));
     let values = symmetric_eigenvalues(symmetric.as_ref())?;
     Ok(values.into_iter().map(|value| value * scale).collect())
 }
@@ -75,7 +76,7 @@ fn unit(magnitude: f64) -> f64 {
 }
 
 /// A tolerance must be a number at least 0.
-fn check_tolerance(tolerance: f64) -> Result<(), Error> {
+pub(super) fn check_tolerance(tolerance: f64) -> Result<(), Error> {
     if tolerance >= 0.0 {
         return Ok(());
     }
@@ -92,7 +93,8 @@ mod tests {
         for scale in [1e-300, 1e-150, 1.0, 1e150, 1e300] {
             let (dense, values) = operators::with_values(&[-2.0, -0.5, 0.0, 1.0, 1.0, 3.0], 4);
             let found = all(&Gram::Dense(dense).scaled(scale)).unwrap();
-            let error = found.iter().zip(&values).map(|(f, v)| (f / scale - v).abs()).fold(0.0, f64::max);
+            let error =
+                found.iter().zip(&values).map(|(f, v)| (f / scale - v).abs()).fold(0.0, f64::max);
             assert!(error < 1e-14, "off by {error:e} at {scale:e}");
         }
         assert!(matches!(all(&Gram::Diagonal(vec![])), Err(Error::Empty { .. })));

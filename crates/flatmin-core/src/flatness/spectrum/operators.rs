@@ -19,7 +19,8 @@ pub(super) fn with_values(values: &[f64], seed: u64) -> (Mat<f64>, Vec<f64>) {
 /// Spectra of order `n` of many kinds, by name.
 pub(super) fn spectra(n: usize, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
     let mut stream = Stream::new(seed, "spectra", 0, 0, Role::Truth);
-    let mut draw = |f: &dyn Fn(&mut Stream, usize) -> f64| (0..n).map(|i| f(&mut stream, i)).collect();
+    let mut draw =
+        |f: &dyn Fn(&mut Stream, usize) -> f64| (0..n).map(|i| f(&mut stream, i)).collect();
     let uniform = draw(&|s, _| s.uniform());
     let indefinite = draw(&|s, _| s.gaussian());
     let clustered = draw(&|s, i| if i < 5 { 1.0 + 1e-3 * s.uniform() } else { 0.9 * s.uniform() });
@@ -55,7 +56,8 @@ pub(super) fn sensing_hessian(
         Mat::from_fn(d, k, |i, j| if j < rank { planted[(i, j)] } else { 0.0 })
     };
     let (l, r) = (factor(), factor());
-    let measurements = Stream::new(seed, "sensing Hessian", 0, 0, Role::Measurements).gaussian_vector(m * d * d);
+    let measurements =
+        Stream::new(seed, "sensing Hessian", 0, 0, Role::Measurements).gaussian_vector(m * d * d);
     let map = DenseMap::new(d, d, measurements).unwrap();
     let n = 2 * d * k;
     let mut jacobian = Mat::<f64>::zeros(m, n);
@@ -68,7 +70,8 @@ pub(super) fn sensing_hessian(
     let hessian = product(jacobian.transpose(), jacobian.as_ref());
     let leading = |f: &Mat<f64>| crate::linalg::svd(f.as_ref(), crate::linalg::Par::Seq).unwrap();
     let (left, right) = (leading(&l), leading(&r));
-    let outer = |s: f64, u: &Mat<f64>, v: &Mat<f64>| Mat::from_fn(d, k, |i, j| s * u[(i, 0)] * v[(j, 0)]);
+    let outer =
+        |s: f64, u: &Mat<f64>, v: &Mat<f64>| Mat::from_fn(d, k, |i, j| s * u[(i, 0)] * v[(j, 0)]);
     let blocks = [outer(right.s[0], &left.u, &right.v), outer(left.s[0], &right.u, &left.v)];
     let guess = blocks.iter().flat_map(|b| b.col_iter().flat_map(|c| c.iter().copied())).collect();
     (Mat::from_fn(n, n, |i, j| hessian[(i.max(j), i.min(j))]), guess)
