@@ -343,6 +343,25 @@ mod tests {
         assert!(larger.products < found.products);
     }
 
+    /// One vector cannot tell a double eigenvalue from a single one, two can.
+    #[test]
+    fn multiplicities_are_found_up_to_the_block() {
+        let (a, _) = with_values(&[[1.0, 1.0, 0.5].as_slice(), &[0.1; 57]].concat(), 1);
+        let h = Gram::Dense(a);
+        for seed in 0..20 {
+            for (block, second) in [(1, 0.5), (2, 1.0)] {
+                let settings = BlockLanczos::new(2).block(block).seed(seed).tolerance(1e-6);
+                let found = settings.leading(&h).unwrap();
+                assert!(found.met && (found.values[0] - 1.0).abs() < 1e-6);
+                assert!(
+                    (found.values[1] - second).abs() < 1e-6,
+                    "block {block}: {:?}",
+                    found.values
+                );
+            }
+        }
+    }
+
     #[test]
     fn degenerate_operators_and_scales() {
         for n in [1, 2, 3, 7] {

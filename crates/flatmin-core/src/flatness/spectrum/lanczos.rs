@@ -204,7 +204,9 @@ impl Lanczos {
             };
             let weight = self.weight(n);
             let bound = |side: &Side| match self.stopping {
-                Stopping::Gap => side.gap.map_or(side.residual, |gap| gap.min(side.residual)),
+                Stopping::Gap => {
+                    side.kato_temple().map_or(side.residual, |gap| gap.min(side.residual))
+                }
                 Stopping::Residual => side.residual,
                 Stopping::Probability(p) => side.excess(&krylov.couplings, p * weight),
             };
@@ -230,7 +232,10 @@ impl Lanczos {
                 value: side.sign * side.value * scale,
                 vector: vector.into_iter().map(|v| v / size).collect(),
                 residual: (side.residual + rounding) * scale,
-                gap_bound: side.gap.map(|gap| (gap + rounding) * scale),
+                gap: side.gap.zip(side.kato_temple()).map(|(gap, bound)| GapBound {
+                    bound: (bound + rounding) * scale,
+                    threshold: side.sign * (side.value - gap) * scale,
+                }),
                 error: error * scale,
                 products: j,
                 met,
@@ -267,6 +272,7 @@ struct Side {
     /// Largest eigenvalue of `sign * T`.
     value: f64,
     residual: f64,
+    /// `theta - sigma`, where positive.
     gap: Option<f64>,
     /// Distances of all Ritz values below the largest, the first being 0.
     distances: Vec<f64>,
@@ -280,8 +286,12 @@ impl Side {
         let residual = ritz.residuals[at(0)];
         let distances: Vec<f64> = (0..j).map(|i| value - sign * ritz.values[at(i)]).collect();
         let gap = (j > 1).then(|| distances[1] - ritz.residuals[at(1)]).filter(|gap| *gap > 0.0);
-        let gap = gap.map(|gap| residual * (residual / gap));
         Side { sign, index: at(0), value, residual, gap, distances }
+    }
+
+    /// `r^2 / (theta - sigma)`.
+    fn kato_temple(&self) -> Option<f64> {
+        self.gap.map(|gap| self.residual * (self.residual / gap))
     }
 
     /// `mu - theta`, the solution `x` of `sum_i log(x + theta - theta_i) = sum_i log beta_i - log delta`.
@@ -308,6 +318,16 @@ impl Side {
     }
 }
 
+/// The Kato-Temple bound, of the order of the squared residual.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GapBound {
+    /// Distance at most of the value from that end of the spectrum, if one eigenvalue only, of whatever
+    /// multiplicity, lies beyond the threshold.
+    pub bound: f64,
+    /// The second Ritz value, moved by its residual towards the first.
+    pub threshold: f64,
+}
+
 /// One end of a spectrum.
 #[derive(Debug, Clone)]
 pub struct Extreme {
@@ -317,10 +337,8 @@ pub struct Extreme {
     pub vector: Vec<f64>,
     /// `|A v - theta v|`, rounding included: an eigenvalue lies within it of the value.
     pub residual: f64,
-    /// The gap bound on the distance from that end of the spectrum, of the order of the squared residual. It
-    /// holds when one eigenvalue only lies beyond the second Ritz value and its residual; `None` where
-    /// these are not separated from the first.
-    pub gap_bound: Option<f64>,
+    /// The gap bound; `None` while the second Ritz value, with its residual, is not separated from the first.
+    pub gap: Option<GapBound>,
     /// The bound that [`Lanczos::stopping`] names.
     pub error: f64,
     /// Products with the operator.

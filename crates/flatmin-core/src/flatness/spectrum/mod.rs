@@ -25,7 +25,7 @@ mod operators;
 pub use block::{BlockLanczos, Eigenpairs};
 pub use condition::{Condition, Conditioning};
 pub use density::{Density, Integral, Quadrature};
-pub use lanczos::{Extreme, Lanczos, Stopping};
+pub use lanczos::{Extreme, GapBound, Lanczos, Stopping};
 
 use super::SymmetricOperator;
 use super::operator::image;
