@@ -158,6 +158,20 @@ pub fn inner(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
         .sum()
 }
 
+/// Diagonal of `A B^T`: the inner products of their rows.
+///
+/// ```
+/// let a = flatmin_core::Mat::from_fn(2, 2, |i, j| (1 + i + j) as f64);
+/// assert_eq!(flatmin_core::linalg::row_products(a.as_ref(), a.as_ref()), [5.0, 13.0]);
+/// ```
+pub fn row_products(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Vec<f64> {
+    let mut sums = vec![0.0; a.nrows()];
+    for (a, b) in a.col_iter().zip(b.col_iter()) {
+        sums.iter_mut().zip(a.iter().zip(b.iter())).for_each(|(sum, (a, b))| *sum += a * b);
+    }
+    sums
+}
+
 /// `A diag(s)` as a new matrix.
 pub fn scale_columns(a: MatRef<'_, f64>, s: &[f64]) -> Mat<f64> {
     let mut out = a.to_owned();

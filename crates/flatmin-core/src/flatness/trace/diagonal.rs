@@ -15,7 +15,7 @@ use super::products::Products;
 use super::xtrace::Range;
 use super::{Estimator, Method};
 use crate::flatness::SymmetricOperator;
-use crate::linalg::{product, subtract_product};
+use crate::linalg::{product, row_products, subtract_product};
 use crate::{Error, MatRef};
 
 /// What an estimator found of a diagonal.
@@ -108,15 +108,6 @@ impl Estimator {
         let (values, std_err) = means(&exact, probes.as_ref(), images.as_ref());
         Ok((values, std_err, Method::HutchPlusPlus))
     }
-}
-
-/// Diagonal of `A B^T`.
-fn row_products(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Vec<f64> {
-    let mut sums = vec![0.0; a.nrows()];
-    for (a, b) in a.col_iter().zip(b.col_iter()) {
-        sums.iter_mut().zip(a.iter().zip(b.iter())).for_each(|(sum, (a, b))| *sum += a * b);
-    }
-    sums
 }
 
 /// What is known plus the means of `w o y` over probes and their images, and the standard errors.

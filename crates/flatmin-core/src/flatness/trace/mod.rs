@@ -18,6 +18,8 @@ mod hutchinson;
 mod nystrom;
 mod probes;
 mod products;
+#[cfg(test)]
+mod tests;
 mod xtrace;
 
 pub use diagonal::DiagonalEstimate;

@@ -38,12 +38,16 @@ use super::hutchinson::without_replacement;
 use super::probes::Subspace;
 use super::xtrace::jackknife;
 use crate::linalg::{
-    Par, multiply_lower, product, scale_columns, symmetric_eigen, symmetrise_from_lower,
+    Par, multiply_lower, product, row_products, scale_columns, symmetric_eigen,
+    symmetrise_from_lower,
 };
-use crate::{Error, Mat, MatRef};
+use crate::{Error, Mat};
 
 /// Share of the error bar that the rounding of `K` may reach.
-const ROUNDING: f64 = 1e-3;
+const ROUNDING: f64 = 1e-2;
+
+/// Probes from which on an indefinite operator is regularised.
+const MANY: usize = 24;
 
 /// Basis vectors that are left out for the error bar: their number decides how precise it is, not how large.
 const LEFT_OUT: usize = 64;
@@ -158,7 +162,13 @@ impl Compression {
     fn best(&self, mean: Mean) -> (Mean, f64, f64) {
         let (n, k, least) = (self.n as f64, self.dimension(), self.values[0]);
         let level = |shift: f64| self.average(&vec![1.0; k], shift);
-        let shifts = if least > 0.0 { [0.0, level(0.0)] } else { [-2.0 * least, -4.0 * least] };
+        let shifts = match least > 0.0 {
+            true => vec![0.0, level(0.0)],
+            // The least eigenvalue depends on the probes, which the jackknife does not see: of few it would
+            // think too well.
+            false if k >= MANY => vec![-3.0 * least, -6.0 * least],
+            false => vec![],
+        };
         // In the same measure as the others: as if drawn with replacement.
         let left = 1.0 - k as f64 / n;
         let (mut best, mut variance, mut digits) = (mean, mean.std_err.powi(2) / left, 0.0);
@@ -167,9 +177,10 @@ impl Compression {
             if spread.naive * spread.jackknife < variance {
                 variance = spread.naive * spread.jackknife;
                 let value = self.trace(shift);
+                let std_err = spread.jackknife * student(k - 1);
                 // What varies less than Hutchinson's mean has no need of a longer bar.
-                let std_err = (spread.jackknife * student(k - 1)).min(mean.std_err);
-                best = Mean { value, std_err };
+                let shorter = if least > 0.0 { std_err.min(mean.std_err) } else { std_err };
+                best = Mean { value, std_err: shorter };
                 let inverse: f64 = self.values.iter().map(|w| 1.0 / (w + shift)).sum();
                 digits = f64::EPSILON * self.square * inverse;
             }
@@ -243,30 +254,31 @@ impl Compression {
 
     /// The spread of the estimate over the basis that the subspace was given by.
     fn spread(&self, shift: f64) -> Spread {
+        let k = self.dimension();
+        let (single, leave_one_out) = self.over_basis(shift, k.min(LEFT_OUT));
+        Spread {
+            naive: (variance(&single) / k as f64).sqrt(),
+            jackknife: jackknife(&leave_one_out, k),
+        }
+    }
+
+    /// `t_u` for the vectors of that basis, and their mean without the first, the second, ... of them.
+    fn over_basis(&self, shift: f64, count: usize) -> (Vec<f64>, Vec<f64>) {
         let (k, left) = (self.dimension(), (self.n - self.dimension()) as f64);
         let weights: Vec<f64> = self.values.iter().map(|w| 1.0 / (w + shift)).collect();
         let known: f64 = self.values.iter().sum::<f64>()
             + (0..k).map(|j| weights[j] * self.outside[(j, j)]).sum::<f64>();
 
-        // Rows of B^{-1} = V diag(b) V^T and of C = B^{-1} K B^{-1}, and their diagonals.
-        let count = k.min(LEFT_OUT);
+        // B^{-1} = V diag(b) V^T and C = B^{-1} K B^{-1}: columns of those that are left out, and diagonals.
         let scaled = scale_columns(self.vectors.as_ref(), &weights);
-        let inverse = product(scaled.as_ref(), self.vectors.as_ref().subrows(0, count).transpose());
         let half = product(scaled.as_ref(), self.outside.as_ref());
-        let coupled = product(half.as_ref(), scaled.as_ref().subrows(0, count).transpose());
-        let diagonal = |lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>| -> Vec<f64> {
-            let mut sums = vec![0.0; k];
-            for (lhs, rhs) in lhs.col_iter().zip(rhs.col_iter()) {
-                let products = lhs.iter().zip(rhs.iter()).map(|(l, r)| l * r);
-                sums.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
-            }
-            sums
-        };
-        let d = diagonal(scaled.as_ref(), self.vectors.as_ref());
-        let c = diagonal(half.as_ref(), scaled.as_ref());
+        let first = |m: &Mat<f64>| m.as_ref().subrows(0, count).to_owned();
+        let inverse = product(scaled.as_ref(), first(&self.vectors).transpose());
+        let coupled = product(half.as_ref(), first(&scaled).transpose());
+        let d = row_products(scaled.as_ref(), self.vectors.as_ref());
+        let c = row_products(half.as_ref(), scaled.as_ref());
 
-        let single: Vec<f64> =
-            (0..k).map(|i| known + (left - c[i]) / d[i] - left * shift).collect();
+        let single = (0..k).map(|i| known + (left - c[i]) / d[i] - left * shift).collect();
         // Without u_j: t of the others, by 2 x 2 blocks of B^{-1} and C.
         let without = |j: usize| -> f64 {
             let pair = |i: usize| -> f64 {
@@ -278,10 +290,22 @@ impl Compression {
             };
             (0..k).filter(|&i| i != j).map(pair).sum::<f64>() / (k - 1) as f64
         };
-        let leave_one_out: Vec<f64> = (0..count).map(without).collect();
-        Spread {
-            naive: (variance(&single) / k as f64).sqrt(),
-            jackknife: jackknife(&leave_one_out, k),
-        }
+        (single, (0..count).map(without).collect())
     }
+}
+
+/// What the tests hold against the definitions: `t_u` over the basis and without each vector of it.
+#[cfg(test)]
+pub(super) fn over_basis(subspace: &Subspace, shift: f64) -> Result<(Vec<f64>, Vec<f64>), Error> {
+    let mut compression = Compression::new(subspace)?;
+    compression.subtract_squares(subspace);
+    Ok(compression.over_basis(shift, subspace.dimension()))
+}
+
+/// The same for the mean of `t_u` over the sphere.
+#[cfg(test)]
+pub(super) fn over_sphere(subspace: &Subspace, shift: f64) -> Result<f64, Error> {
+    let mut compression = Compression::new(subspace)?;
+    compression.square_the_difference(subspace);
+    Ok(compression.trace(shift))
 }
