@@ -157,6 +157,10 @@ impl SymmetricOperator for MajoriserHessian<'_> {
         let (left, right) = self.traces();
         Some(left + right)
     }
+
+    fn leading_direction(&self) -> Option<Vec<f64>> {
+        self.full.leading_direction()
+    }
 }
 
 impl PairOperator for MajoriserHessian<'_> {

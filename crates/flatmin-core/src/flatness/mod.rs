@@ -20,6 +20,7 @@ mod trace;
 pub use differences::Differences;
 pub(crate) use operator::image;
 pub use operator::{FromFn, SymmetricOperator};
+pub(crate) use pair::leading_direction;
 pub use pair::{PairOperator, Scaled};
 pub use population::{PopulationHessian, SymmetricPopulationHessian};
 pub use trace::{DiagonalEstimate, Estimate, Estimator, Method, Probes};

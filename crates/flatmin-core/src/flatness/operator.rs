@@ -8,8 +8,8 @@ use crate::{Error, Mat, MatMut, MatRef};
 /// project, or one of the caller's own.
 ///
 /// ```
-/// use flatmin_core::flatness::SymmetricOperator;
-/// use flatmin_core::{Mat, MatMut, MatRef};
+/// use flatmin_core::flatness::{Estimator, Method, SymmetricOperator};
+/// use flatmin_core::{MatMut, MatRef};
 ///
 /// /// `v -> v + (1^T v) 1`, of trace `2 n`.
 /// struct Shifted(usize);
@@ -24,9 +24,9 @@ use crate::{Error, Mat, MatMut, MatRef};
 ///         }
 ///     }
 /// }
-/// let mut out = Mat::zeros(3, 1);
-/// Shifted(3).apply(Mat::full(3, 1, 1.0).as_ref(), out.as_mut());
-/// assert_eq!(out[(0, 0)], 4.0);
+/// let estimate = Estimator::new(Method::Auto).matvecs(30).trace(&Shifted(100))?;
+/// assert!((estimate.value - 200.0).abs() <= 1e-10);
+/// # Ok::<(), flatmin_core::Error>(())
 /// ```
 pub trait SymmetricOperator: Send + Sync {
     /// Order `n`.
@@ -38,6 +38,12 @@ pub trait SymmetricOperator: Send + Sync {
 
     /// The trace, where a closed form gives it for less than the products would cost.
     fn exact_trace(&self) -> Option<f64> {
+        None
+    }
+
+    /// A vector near the eigenvector of the largest eigenvalue, of length [`SymmetricOperator::order`], where
+    /// the structure of the operator gives one: a start for [`Lanczos`](super::spectrum::Lanczos).
+    fn leading_direction(&self) -> Option<Vec<f64>> {
         None
     }
 }

@@ -1,7 +1,8 @@
 //! Operators on pairs of factors, and their scaling by the sizes of the two blocks.
 
 use super::SymmetricOperator;
-use crate::{MatMut, MatRef};
+use crate::linalg::{Par, leading_svd};
+use crate::{Mat, MatMut, MatRef};
 
 /// A symmetric operator on pairs `(U, V)` of shapes `d1 x k` and `d2 x k`, in the coordinates
 /// `(vec U, vec V)`, column-major: a Hessian in two factors.
@@ -67,4 +68,25 @@ impl<H: PairOperator + ?Sized> SymmetricOperator for Scaled<'_, H> {
     fn exact_trace(&self) -> Option<f64> {
         Some(self.operator.scaled_trace())
     }
+}
+
+/// The leading eigenvector of `(U, V) -> (X R, X^T L)`, `X = U R^T + L V^T`, up to its length: with
+/// `(l, sigma, p)` and `(r, rho, q)` the leading singular triplets of `L` and of `R`,
+///
+/// ```text
+/// U = rho l q^T,   V = sigma r p^T,   X = (rho^2 + sigma^2) l r^T,   eigenvalue rho^2 + sigma^2
+/// ```
+///
+/// Hessians of measurements that treat all directions alike have theirs near it. `None` where both factors
+/// are zero.
+pub(crate) fn leading_direction(l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Option<Vec<f64>> {
+    let (left, right) = (leading_svd(l, 1, Par::Seq).ok()?, leading_svd(r, 1, Par::Seq).ok()?);
+    let (sigma, rho) = (*left.s.first()?, *right.s.first()?);
+    let outer = |scale: f64, u: &Mat<f64>, v: &Mat<f64>| -> Vec<f64> {
+        let (u, v) = (u.col(0), v.col(0));
+        v.iter().flat_map(|v| u.iter().map(move |u| scale * u * v)).collect()
+    };
+    let direction = [outer(rho, &left.u, &right.v), outer(sigma, &right.u, &left.v)].concat();
+    let size = crate::linalg::norm(&direction);
+    (size > 0.0 && size.is_finite()).then(|| direction.iter().map(|x| x / size).collect())
 }

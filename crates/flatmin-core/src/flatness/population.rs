@@ -23,7 +23,7 @@
 //! They cost nothing beside one product with measurements, and are close to the Hessian of many: control
 //! variates for its trace.
 
-use super::{PairOperator, SymmetricOperator};
+use super::{PairOperator, SymmetricOperator, leading_direction};
 use crate::linalg::{accumulate, inner, product, scale_columns};
 use crate::operator::{stack, unstack};
 use crate::{Error, Mat, MatMut, MatRef};
@@ -128,6 +128,10 @@ impl SymmetricOperator for PopulationHessian {
     fn exact_trace(&self) -> Option<f64> {
         let (left, right) = self.traces();
         Some(left + right)
+    }
+
+    fn leading_direction(&self) -> Option<Vec<f64>> {
+        leading_direction(self.l.as_ref(), self.r.as_ref())
     }
 }
 

@@ -12,7 +12,7 @@
 
 use super::FactoredLoss;
 use crate::error::finite;
-use crate::flatness::{PairOperator, SymmetricOperator};
+use crate::flatness::{PairOperator, SymmetricOperator, leading_direction};
 use crate::linalg::{kernel::dot, multiply, product};
 use crate::operator::{LinearMap, stack, unstack};
 use crate::{Error, Mat, MatMut, MatRef};
@@ -166,5 +166,9 @@ impl SymmetricOperator for FactoredHessian<'_> {
     fn exact_trace(&self) -> Option<f64> {
         let (left, right) = self.traces();
         Some(left + right)
+    }
+
+    fn leading_direction(&self) -> Option<Vec<f64>> {
+        leading_direction(self.l.as_ref(), self.r.as_ref())
     }
 }

@@ -12,7 +12,7 @@
 
 use super::{check_targets, hessian::check_factor};
 use crate::flatness::SymmetricOperator;
-use crate::linalg::{kernel::dot, product, scale_columns};
+use crate::linalg::{Par, kernel::dot, leading_svd, product, scale_columns};
 use crate::operator::{LinearMap, stack, unstack};
 use crate::{Error, Mat, MatMut, MatRef};
 
@@ -262,6 +262,17 @@ impl SymmetricOperator for SymmetricHessian<'_> {
     fn exact_trace(&self) -> Option<f64> {
         let (positive, negative) = self.traces();
         Some(positive + negative)
+    }
+
+    /// `V = u (diag(s) v)^T` for the leading singular vectors of `U`, by which `U diag(s) V^T` is
+    /// `|U|_op u u^T`.
+    fn leading_direction(&self) -> Option<Vec<f64>> {
+        let leading = leading_svd(self.u.as_ref(), 1, Par::Seq).ok()?;
+        let size = *leading.s.first()?;
+        let (u, v) = (leading.u.col(0), leading.v.col(0));
+        let columns = v.iter().zip(&self.loss.signs);
+        let direction = columns.flat_map(|(v, s)| u.iter().map(move |u| s * v * u)).collect();
+        (size > 0.0).then_some(direction)
     }
 }
 

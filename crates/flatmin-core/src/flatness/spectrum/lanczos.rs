@@ -66,7 +66,8 @@ pub struct Lanczos {
     /// The bound that stops: [`Stopping::Gap`].
     pub stopping: Stopping,
     /// A guess of the eigenvector, to which a random vector of the same length is added: a guess that is
-    /// wrong costs little, and none excludes an eigenvalue. None.
+    /// wrong costs little, and none excludes an eigenvalue. Unless given, the operator's own
+    /// [`leading_direction`](SymmetricOperator::leading_direction), but for the smallest eigenvalue.
     pub start: Option<Vec<f64>>,
 }
 
@@ -177,7 +178,10 @@ impl Lanczos {
     fn end(&self, operator: &dyn SymmetricOperator, end: End) -> Result<Extreme, Error> {
         let n = order(operator)?;
         self.check(n)?;
-        let mut krylov = Krylov::new(&self.first(n));
+        let own = if end == End::Smallest { None } else { operator.leading_direction() };
+        let guess =
+            self.start.clone().or(own.filter(|guess| guess.len() == n && norm(guess) > 0.0));
+        let mut krylov = Krylov::new(&self.first(n, guess.as_deref()));
         let mut scale = 1.0;
         let mut next = 1;
         // The values at the two decompositions before.
@@ -203,7 +207,7 @@ impl Lanczos {
                 End::Smallest => vec![Side::new(&ritz, -1.0)],
                 End::Dominant => vec![Side::new(&ritz, 1.0), Side::new(&ritz, -1.0)],
             };
-            let weight = self.weight(n);
+            let weight = weight(n, guess.is_some());
             let bound = |side: &Side| match self.stopping {
                 Stopping::Gap => {
                     side.kato_temple().map_or(side.residual, |gap| gap.min(side.residual))
@@ -247,19 +251,19 @@ impl Lanczos {
     }
 
     /// The starting vector.
-    fn first(&self, n: usize) -> Vec<f64> {
+    fn first(&self, n: usize, guess: Option<&[f64]>) -> Vec<f64> {
         let random = Stream::new(self.seed, "lanczos", n as u64, 0, Role::Start).gaussian_vector(n);
-        let Some(start) = &self.start else { return random };
-        let (a, b) = (norm(start), norm(&random));
-        start.iter().zip(&random).map(|(s, r)| s / a + r / b).collect()
+        let Some(guess) = guess else { return random };
+        let (a, b) = (norm(guess), norm(&random));
+        guess.iter().zip(&random).map(|(s, r)| s / a + r / b).collect()
     }
+}
 
-    /// `delta / p`, where `|w| <= delta` with probability at most `p`. The density of a coordinate of a
-    /// random unit vector is at most `(n / 2 pi)^{1/2}`; a guess moves it and at most doubles its length.
-    fn weight(&self, n: usize) -> f64 {
-        let alone = (std::f64::consts::PI / (2.0 * n as f64)).sqrt();
-        if self.start.is_some() { 0.5 * alone } else { alone }
-    }
+/// `delta / p`, where `|w| <= delta` with probability at most `p`. The density of a coordinate of a
+/// random unit vector is at most `(n / 2 pi)^{1/2}`; a guess moves it and at most doubles its length.
+fn weight(n: usize, guessed: bool) -> f64 {
+    let alone = (std::f64::consts::PI / (2.0 * n as f64)).sqrt();
+    if guessed { 0.5 * alone } else { alone }
 }
 
 /// One end of a decomposition of `sign * T`.

@@ -43,9 +43,7 @@ pub(super) fn spectra(n: usize, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
 }
 
 /// Hessian of `(1/m) |A(L R^T) - b|^2` at an interpolating pair of rank `rank` padded to `k` columns,
-/// `(2/m) J^T J`, for Gaussian measurements; and the leading eigenvector of its expectation,
-/// `(sigma_R l q^T, sigma_L r p^T)` with `(l, sigma_L, p)` and `(r, sigma_R, q)` the leading singular
-/// triplets of `L` and of `R`.
+/// `(2/m) J^T J`, for Gaussian measurements; and the leading eigenvector of its expectation.
 pub(super) fn sensing_hessian(
     (d, k, m, rank): (usize, usize, usize, usize),
     seed: u64,
@@ -68,11 +66,6 @@ pub(super) fn sensing_hessian(
         columns.enumerate().for_each(|(j, v)| jacobian[(i, j)] = (2.0 / m as f64).sqrt() * v);
     }
     let hessian = product(jacobian.transpose(), jacobian.as_ref());
-    let leading = |f: &Mat<f64>| crate::linalg::svd(f.as_ref(), crate::linalg::Par::Seq).unwrap();
-    let (left, right) = (leading(&l), leading(&r));
-    let outer =
-        |s: f64, u: &Mat<f64>, v: &Mat<f64>| Mat::from_fn(d, k, |i, j| s * u[(i, 0)] * v[(j, 0)]);
-    let blocks = [outer(right.s[0], &left.u, &right.v), outer(left.s[0], &right.u, &left.v)];
-    let guess = blocks.iter().flat_map(|b| b.col_iter().flat_map(|c| c.iter().copied())).collect();
+    let guess = crate::flatness::leading_direction(l.as_ref(), r.as_ref()).unwrap();
     (Mat::from_fn(n, n, |i, j| hessian[(i.max(j), i.min(j))]), guess)
 }
