@@ -328,8 +328,8 @@ mod tests {
             rows.iter_mut().for_each(|row| row.matvecs = Some(budget));
             exact_beyond_the_rank(&outcome(rows)).verdict
         };
-        assert_eq!(verdict(1e-12, 768), Verdict::Held);
-        assert_eq!(verdict(1e-4, 768), Verdict::DidNotHold);
+        assert_eq!(verdict(1e-12, 600), Verdict::Held);
+        assert_eq!(verdict(1e-4, 600), Verdict::DidNotHold);
         assert_eq!(verdict(1e-4, 384), Verdict::NotDecided);
     }
 }

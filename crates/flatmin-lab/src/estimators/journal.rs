@@ -4,7 +4,6 @@ use super::operators::Operator;
 use super::{Row, Timed, asks};
 use crate::Error;
 use crate::record::finish;
-use crate::spec::Scale;
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -14,10 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn open(
-    path: &Path,
-    scale: Scale,
-) -> Result<HashMap<(Operator, u32), Vec<Timed>>, Error> {
+pub(super) fn open(path: &Path) -> Result<HashMap<(Operator, u32), Vec<Timed>>, Error> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),

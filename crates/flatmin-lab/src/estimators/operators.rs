@@ -79,7 +79,7 @@ impl Operator {
     pub fn size(self, scale: Scale) -> (usize, usize) {
         match (self, scale) {
             (Operator::Interpolating | Operator::Residual, _) => (40, 2000),
-            (Operator::Larger, Scale::Quick) => (60, 3000),
+            (Operator::Larger, Scale::Quick) => (50, 2500),
             (Operator::Larger, Scale::Paper) => (100, 5000),
             (_, Scale::Quick) => (25, 40),
             (_, Scale::Paper) => (40, 50),
@@ -241,7 +241,7 @@ fn factors(d: usize, planted: bool, stream: &mut Stream) -> (Mat<f64>, Mat<f64>,
 }
 
 /// The Hessian of `(1/m) sum (<A_i, L R^T - M>)^2` at `(L, R)` for `m` normal `A_i`.
-fn hessian(
+pub fn hessian(
     (l, r): (Mat<f64>, Mat<f64>),
     truth: MatRef<'_, f64>,
     (d, m): (usize, usize),
@@ -286,7 +286,8 @@ pub struct Population {
 }
 
 impl Population {
-    fn new(l: Mat<f64>, r: Mat<f64>) -> Population {
+    /// At factors `L`, `R`, both `d x k`.
+    pub fn new(l: Mat<f64>, r: Mat<f64>) -> Population {
         Population { l, r }
     }
 }

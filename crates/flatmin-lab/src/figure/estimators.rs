@@ -2,11 +2,10 @@
 //! operator.
 
 use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
-use super::phase::dotted;
 use super::{BLUE, GREY, INK, SKY, VERMILION};
 use crate::estimators::operators::Operator;
 use crate::estimators::summary::rms;
-use crate::estimators::{BUDGETS, Contender, Outcome};
+use crate::estimators::{BUDGETS, Contender, Outcome, Row};
 use flatmin::core::flatness::{Method, Probes};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -25,9 +24,13 @@ const PURPLE: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
 /// Errors below this are drawn at it.
 const FLOOR: f64 = 1e-16;
 
-/// What a standard error promises, and what is asked of it.
+/// What two standard errors promise, and what is asked of them.
 const NOMINAL: f64 = 0.9545;
 const ASKED: f64 = 0.9;
+
+/// Under the lines of all others, which it follows where it can.
+const BROAD: RGBColor = RGBColor(0xbb, 0xbb, 0xbb);
+const BAND: RGBColor = RGBColor(0xec, 0xec, 0xec);
 
 /// What is drawn of an estimator, in decimal logarithms of products.
 type Points = Vec<(f64, f64)>;
@@ -52,11 +55,12 @@ pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
         let ticks = if high - low > 3.0 { decades(y) } else { rounds(y) };
         panel.grid(root, &ticks)?;
         for part in panel.clipped(&theory) {
-            dotted(root, &part, FAINT_DOTS)?;
+            dotted(root, &part)?;
         }
         for (contender, points) in &all {
             curve(root, &panel, points, *contender)?;
         }
+        beyond(root, &panel, outcome, operator)?;
         alt.push_str(&described(operator, &all, |v| format!("{:.1e}", 10f64.powf(v))));
         Ok((panel, ticks, "relative error (RMS)"))
     })?;
@@ -69,8 +73,8 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
         "How often two standard errors hold the truth, over the number of products, a panel an operator.",
     );
     let operators = operators(outcome);
-    let svg = draw(&operators, "95.45 %, and 90 %", |root, place, operator| {
-        let share = |rows: &[&crate::estimators::Row]| {
+    let svg = draw(&operators, "90 %", |root, place, operator| {
+        let share = |rows: &[&Row]| {
             let covered = rows.iter().filter(|row| row.covered).count();
             (!rows.is_empty()).then(|| covered as f64 / rows.len() as f64)
         };
@@ -83,11 +87,14 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
         let ticks: Vec<(f64, String)> =
             whole.map(|k| (f64::from(k * step) / 100.0, format!("{} %", k * step))).collect();
         panel.grid(root, &ticks)?;
-        for level in [NOMINAL, ASKED] {
-            for part in panel.clipped(&[(panel.x.0, level), (panel.x.1, level)]) {
-                dotted(root, &part, FAINT_DOTS)?;
-            }
-        }
+        let draws = outcome.at(operator, Contender::plain(Method::Auto), BUDGETS[0]).len().max(1);
+        let spread = 2.0 * (NOMINAL * (1.0 - NOMINAL) / draws as f64).sqrt();
+        let corners = [
+            panel.at(panel.x.0, (NOMINAL + spread).min(1.0)),
+            panel.at(panel.x.1, (NOMINAL - spread).max(panel.y.0)),
+        ];
+        put(root, &Rectangle::new(corners, BAND.filled()))?;
+        dotted(root, &[panel.at(panel.x.0, ASKED), panel.at(panel.x.1, ASKED)])?;
         for (k, (contender, points)) in all.iter().enumerate() {
             // Beside one another where they are equal.
             let shift = 0.012 * (k as f64 - 4.0);
@@ -100,12 +107,30 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
     Ok((svg, alt))
 }
 
-const FAINT_DOTS: RGBColor = RGBColor(0xaa, 0xaa, 0xaa);
+/// In words what lies beyond the rank, and would leave the rest of the panel no room.
+fn beyond(
+    root: &Page<'_>,
+    panel: &Panel,
+    outcome: &Outcome,
+    operator: Operator,
+) -> Result<(), Failed> {
+    let Some(m) = outcome.budgets(operator).into_iter().find(|m| *m > BUDGETS[4]) else {
+        return Ok(());
+    };
+    let contender = Contender::plain(Method::XNysTrace);
+    let Some(error) = rms(&outcome.at(operator, contender, m)) else {
+        return Ok(());
+    };
+    let told = format!("{} at {m}: {:.0e}", contender.name(), error.value);
+    let at = (panel.left + 14, panel.top + panel.height - 20);
+    text(root, &told, at, TEXT, BLUE, (HPos::Left, VPos::Center))
+}
 
-fn operators(outcome: &Outcome) -> Vec<(Operator, usize, Vec<usize>)> {
+/// The operators with their orders.
+fn operators(outcome: &Outcome) -> Vec<(Operator, usize)> {
     let order = |operator| {
         let row = outcome.rows.iter().find(|(row, _)| row.operator == operator);
-        Some((operator, row?.0.n, outcome.budgets(operator)))
+        Some((operator, row?.0.n))
     };
     Operator::ALL.into_iter().filter_map(order).collect()
 }
@@ -114,16 +139,18 @@ fn operators(outcome: &Outcome) -> Vec<(Operator, usize, Vec<usize>)> {
 fn points(
     outcome: &Outcome,
     operator: Operator,
-    of: impl Fn(&[&crate::estimators::Row]) -> Option<f64>,
+    of: impl Fn(&[&Row]) -> Option<f64>,
 ) -> Vec<(Contender, Points)> {
     let curve = |contender: Contender| {
         let point = |m: usize| {
             let value = of(&outcome.at(operator, contender, m))?;
             value.is_finite().then(|| ((m as f64).log10(), value))
         };
-        (contender, outcome.budgets(operator).into_iter().filter_map(point).collect())
+        (contender, BUDGETS.into_iter().filter_map(point).collect())
     };
-    Contender::of(operator).map(curve).collect()
+    let auto = Contender::plain(Method::Auto);
+    let others = Contender::of(operator).filter(|c| *c != auto);
+    std::iter::once(auto).chain(others).map(curve).collect()
 }
 
 /// `sqrt(2 (|H|_F^2 - sum h_ii^2) / m) / tr H`.
@@ -131,12 +158,12 @@ fn theory(outcome: &Outcome, operator: Operator) -> Points {
     let row = outcome.rows.iter().find(|(row, _)| row.operator == operator);
     let deviation = row.map_or(f64::NAN, |(row, _)| row.deviation);
     let at = |m: usize| ((m as f64).log10(), (deviation / (m as f64).sqrt()).log10());
-    outcome.budgets(operator).into_iter().map(at).collect()
+    BUDGETS.into_iter().map(at).collect()
 }
 
 /// The panels with their axes, and the legend to the right.
 fn draw(
-    operators: &[(Operator, usize, Vec<usize>)],
+    operators: &[(Operator, usize)],
     dots: &str,
     mut fill: impl FnMut(
         &Page<'_>,
@@ -149,22 +176,21 @@ fn draw(
     let right = LEFT + across * PANEL.0 + (across - 1) * BETWEEN.0;
     let size = (right + LEGEND, (TOP + rows * (PANEL.1 + BETWEEN.1) - 20).max(480));
     page((size.0.unsigned_abs(), size.1.unsigned_abs()), |root| {
-        for (k, (operator, n, budgets)) in operators.iter().enumerate() {
+        for (k, (operator, n)) in operators.iter().enumerate() {
             let (column, row) = ((k % ACROSS) as i32, (k / ACROSS) as i32);
             let left = LEFT + column * (PANEL.0 + BETWEEN.0);
             let top = TOP + row * (PANEL.1 + BETWEEN.1);
             let (width, height) = PANEL;
-            let most = budgets.last().copied().unwrap_or(BUDGETS[4]).max(BUDGETS[4]);
-            let x = ((BUDGETS[0] as f64).log10() - 0.08, (most as f64).log10() + 0.08);
+            let place_of = |m: usize| (m as f64).log10();
+            let x = (place_of(BUDGETS[0]) - 0.08, place_of(BUDGETS[4]) + 0.08);
             let place = Panel { left, top, width, height, x, y: (0.0, 1.0) };
             let (panel, y_ticks, y_name) = fill(root, place, *operator)?;
-            let x_ticks: Vec<(f64, String)> =
-                budgets.iter().map(|&m| ((m as f64).log10(), m.to_string())).collect();
+            let x_ticks = BUDGETS.map(|m| (place_of(m), m.to_string()));
             let y_name = if column == 0 { y_name } else { "" };
             panel.axes(root, (&x_ticks, "products"), (&y_ticks, y_name))?;
             panel.title(root, &format!("{}, n = {n}", operator.name()))?;
         }
-        let controls = operators.iter().any(|(operator, ..)| operator.is_hessian());
+        let controls = operators.iter().any(|(operator, _)| operator.is_hessian());
         legend(root, right + 34, controls, dots)
     })
 }
@@ -177,7 +203,7 @@ fn colour(method: Method) -> RGBColor {
         Method::HutchPlusPlus => ORANGE,
         Method::XTrace => VERMILION,
         Method::XNysTrace => BLUE,
-        Method::Auto => INK,
+        Method::Auto => BROAD,
         Method::Exact => GREY,
     }
 }
@@ -195,8 +221,8 @@ fn curve(
 }
 
 fn line(root: &Page<'_>, pixels: &[(i32, i32)], contender: Contender) -> Result<(), Failed> {
-    let style =
-        colour(contender.method).stroke_width(if contender.method == Method::Auto { 3 } else { 2 });
+    let width = if contender.method == Method::Auto { 9 } else { 2 };
+    let style = colour(contender.method).stroke_width(width);
     if !contender.control {
         return put(root, &PathElement::new(pixels.to_vec(), style));
     }
@@ -239,8 +265,7 @@ fn marker(root: &Page<'_>, (x, y): (i32, i32), contender: Contender) -> Result<(
         Method::XTrace => &[(0, 8), (7, -5), (-7, -5)],
         Method::XNysTrace => &[(-7, -3), (0, -8), (7, -3), (4, 6), (-4, 6)],
         Method::Auto | Method::Exact => {
-            put(root, &Circle::new((x, y), 5, WHITE.filled()))?;
-            return put(root, &Circle::new((x, y), 5, colour.stroke_width(2)));
+            return put(root, &Circle::new((x, y), 10, colour.filled()));
         }
     };
     let mut outline: Vec<(i32, i32)> = corners.iter().map(|&(a, b)| (x + a, y + b)).collect();
@@ -248,6 +273,21 @@ fn marker(root: &Page<'_>, (x, y): (i32, i32), contender: Contender) -> Result<(
     put(root, &Polygon::new(outline.clone(), inside.filled()))?;
     outline.extend(outline.first().copied());
     put(root, &PathElement::new(outline, colour.stroke_width(2)))
+}
+
+/// Dots along a path.
+fn dotted(root: &Page<'_>, pixels: &[(i32, i32)]) -> Result<(), Failed> {
+    for pair in pixels.windows(2) {
+        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
+        let pieces = (dx.hypot(dy) / 9.0).floor().max(1.0);
+        for k in 0..pieces as i32 {
+            let t = f64::from(k) / pieces;
+            let along = |from: i32, by: f64| from + (t * by).round() as i32;
+            let dot = (along(pair[0].0, dx), along(pair[0].1, dy));
+            put(root, &Circle::new(dot, 2, INK.filled()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Names beside lines, from the top down.
@@ -260,7 +300,7 @@ fn legend(root: &Page<'_>, x: i32, controls: bool, dots: &str) -> Result<(), Fai
         text(root, &contender.name(), (x + 62, y), TEXT, INK, anchor)?;
         y += 36;
     }
-    dotted(root, &[(x, y), (x + 50, y)], FAINT_DOTS)?;
+    dotted(root, &[(x, y), (x + 50, y)])?;
     text(root, dots, (x + 66, y), TEXT, INK, anchor)
 }
 
@@ -275,7 +315,8 @@ fn decades((low, high): (f64, f64)) -> Vec<(f64, String)> {
 fn rounds((low, high): (f64, f64)) -> Vec<(f64, String)> {
     let powers = low.floor() as i32..=high.ceil() as i32;
     let values = powers.flat_map(|e| [(1, e), (2, e), (5, e)]);
-    let place = |(k, e): (i32, i32)| (f64::from(k).log10() + f64::from(e), format!("{k}e{e}"));
+    let label = |k: i32, e: i32| format!("{}", (f64::from(k) * 10f64.powi(e) * 1e9).round() / 1e9);
+    let place = |(k, e): (i32, i32)| (f64::from(k).log10() + f64::from(e), label(k, e));
     values.map(place).filter(|(at, _)| (low..=high).contains(at)).collect()
 }
 

@@ -15,8 +15,8 @@ pub(super) fn caption(figure: &Figure) -> &'static str {
          √(2(‖<i>H</i>‖² − ∑<i>h</i><sub><i>ii</i></sub>²) / <i>m</i>) / tr <i>H</i>. Control: with the mean of the \
          Hessian over the measurements as a control variate."
     } else {
-        "How often the truth lay within two standard errors of the estimate. Dotted: 95.45 %, which two \
-         standard errors are to give, and 90 %."
+        "How often the truth lay within two standard errors of the estimate. Grey: the 95.45 % that they \
+         are to give, with two standard deviations of such a share among so many draws. Dotted: 90 %."
     }
 }
 
