@@ -15,7 +15,7 @@ const LEFT: i32 = 130;
 const TOP: i32 = 60;
 const BETWEEN: (i32, i32) = (95, 130);
 const ACROSS: usize = 3;
-const LEGEND: i32 = 330;
+const LEGEND: i32 = 350;
 
 const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 const ORANGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);

@@ -115,7 +115,7 @@ fn write_tolerances(page: &mut String, outcome: &Outcome) {
     }
     page.push_str(&format!(
         "<p class=\"soft\">Each run may spend {LIMIT} products in rounds that double; one that has not ended \
-         by then says so. Products of all runs, also of those.</p>\n"
+         by then says so. Products: of all runs, also of those.</p>\n"
     ));
 }
 
