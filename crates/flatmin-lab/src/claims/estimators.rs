@@ -1,7 +1,7 @@
 //! Estimators of traces: error bars, the automatic choice, and tolerances.
 //!
 //! Each claim is about many shares or quotients, each known up to sampling. One of them contradicts it when
-//! its test does at the level [`LEVEL`] divided among all; where some are on the wrong side, and none by more
+//! its test does at a level of 5 % divided among all; where some are on the wrong side, and none by more
 //! than chance explains, nothing is decided.
 
 use super::{Claim, Verdict};
