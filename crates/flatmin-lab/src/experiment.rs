@@ -30,7 +30,7 @@ pub struct Experiment {
 }
 
 /// All experiments, in the order of the report.
-pub const EXPERIMENTS: [Experiment; 15] = [
+pub const EXPERIMENTS: [Experiment; 16] = [
     Experiment {
         id: "fig3-sensing",
         group: "fig3",
@@ -173,10 +173,24 @@ pub const EXPERIMENTS: [Experiment; 15] = [
         grid: |_| (Vec::new(), 0),
         tolerance: ROUGH,
     },
+    Experiment {
+        id: ESTIMATORS,
+        group: ESTIMATORS,
+        title: "Estimators of traces: error against products with the operator",
+        must_show: "error bars hold; the automatic choice is within 1.3 of the best estimator at every \
+                    budget; XNysTrace is at least as good as orthogonal probes, and exact beyond the rank; \
+                    runs to a tolerance end within it",
+        source: None,
+        grid: |_| (Vec::new(), 0),
+        tolerance: ROUGH,
+    },
 ];
 
 /// The experiment whose data are read, not drawn.
 pub const RATINGS: &str = "ratings";
+
+/// The experiment that estimates traces, and solves nothing.
+pub const ESTIMATORS: &str = "estimators";
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \
                           balanced but neither exactly, and within the bounds by kappa";
@@ -194,6 +208,11 @@ impl Experiment {
             tolerance: self.tolerance,
             alone: self.group == "scaling",
         }
+    }
+
+    /// Whether it is a sweep over planted problems, or looks at one.
+    pub fn is_swept(&self) -> bool {
+        self.id != RATINGS && self.id != ESTIMATORS
     }
 
     /// The experiment that makes its records: itself, or its source.

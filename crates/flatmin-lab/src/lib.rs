@@ -8,6 +8,7 @@
 //! robust, scattered   one draw of robust PCA; one of a large matrix
 //! regularity, noise   how regular the factors are; how errors follow the noise
 //! ratings             real ratings: paths of penalties, judged by a test part
+//! estimators          estimates of traces: error against products, beside the exact value
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
@@ -20,6 +21,7 @@
 pub mod args;
 pub mod claims;
 mod error;
+pub mod estimators;
 pub mod experiment;
 pub mod figure;
 pub mod journal;

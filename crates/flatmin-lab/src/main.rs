@@ -1,7 +1,8 @@
 //! `flatmin-lab`: what `cargo xtask reproduce` runs.
 
 use flatmin_lab::args::{self, Command};
-use flatmin_lab::experiment::{EXPERIMENTS, RATINGS, groups};
+use flatmin_lab::estimators::{self, operators::Operator};
+use flatmin_lab::experiment::{ESTIMATORS, EXPERIMENTS, RATINGS, groups};
 use flatmin_lab::progress::Progress;
 use flatmin_lab::reproduce::{Finished, reproduce};
 use flatmin_lab::spec::Scale;
@@ -60,6 +61,17 @@ fn list() -> String {
             text.push_str("  reads ratings from the folder that --data names\n");
             continue;
         }
+        if experiment.id == ESTIMATORS {
+            for scale in [Scale::Quick, Scale::Paper] {
+                text.push_str(&format!(
+                    "  {scale}: {} operators, {} draws each, {} estimates\n",
+                    Operator::ALL.len(),
+                    estimators::trials(scale),
+                    estimators::estimates(scale)
+                ));
+            }
+            continue;
+        }
         for scale in [Scale::Quick, Scale::Paper] {
             let sweep = experiment.sweep(scale);
             text.push_str(&format!(
@@ -89,7 +101,7 @@ fn summary(finished: &Finished) -> String {
         if let Some(skipped) = section.ratings.as_ref().and_then(|o| o.skipped.as_ref()) {
             text.push_str(&format!("  {skipped}\n"));
         }
-        if section.source.is_some() || section.ratings.is_some() {
+        if section.source.is_some() || !section.is_swept() {
             continue;
         }
         let certified = section.rows.iter().filter(|row| row.record.certified).count();

@@ -3,8 +3,9 @@
 use crate::Error;
 use crate::args::{DEFAULT_SEED, Options};
 use crate::claims::{self, Claim, claims};
-use crate::experiment::{EXPERIMENTS, Experiment, RATINGS, select};
-use crate::figure::{Figure, figures, of_ratings, timed};
+use crate::estimators;
+use crate::experiment::{ESTIMATORS, EXPERIMENTS, Experiment, RATINGS, select};
+use crate::figure::{Figure, figures, of_estimators, of_ratings, timed};
 use crate::progress::Progress;
 use crate::ratings::{self, Outcome, UNASKED};
 use crate::record::{Record, Timed, timings_csv, to_csv};
@@ -30,11 +31,18 @@ pub struct Section {
     pub figures: Vec<Figure>,
     /// What was measured of ratings, in their section.
     pub ratings: Option<Outcome>,
+    /// What was measured of estimators, in their section.
+    pub estimates: Option<estimators::Outcome>,
     /// What to type to get it again.
     pub command: String,
 }
 
 impl Section {
+    /// Whether it is of the draws of a sweep, or of what its source has drawn.
+    pub fn is_swept(&self) -> bool {
+        self.ratings.is_none() && self.estimates.is_none()
+    }
+
     /// The records without times.
     pub fn records(&self) -> Vec<&Record> {
         self.rows.iter().map(|row| &row.record).collect()
@@ -67,7 +75,7 @@ pub fn reproduce(
     progress: &Progress,
 ) -> Result<Finished, Error> {
     let clock = Instant::now();
-    let mut rate = false;
+    let (mut rate, mut estimate) = (false, false);
     let (sweeps, all, scale) = match &options.spec {
         Some(path) => {
             let sweep = spec_file::read(path)?;
@@ -76,8 +84,12 @@ pub fn reproduce(
         None => {
             let mut sweeps: Vec<Sweep> = Vec::new();
             for experiment in select(&options.experiments)? {
-                if experiment.id == RATINGS {
-                    rate = true;
+                match experiment.id {
+                    RATINGS => rate = true,
+                    ESTIMATORS => estimate = true,
+                    _ => {}
+                }
+                if !experiment.is_swept() {
                     continue;
                 }
                 let sweep = experiment.origin().sweep(options.scale);
@@ -86,7 +98,7 @@ pub fn reproduce(
                 }
             }
             let section = |e: &Experiment| (e.sweep(options.scale), e.source);
-            let swept = EXPERIMENTS.iter().filter(|e| e.id != RATINGS);
+            let swept = EXPERIMENTS.iter().filter(|e| e.is_swept());
             (sweeps, swept.map(section).collect(), options.scale.to_string())
         }
     };
@@ -116,18 +128,36 @@ pub fn reproduce(
         }
         let command = command(options, &sweep.id);
         let source = source.map(str::to_owned);
-        let ratings = None;
-        sections.push(Section { sweep, source, rows, claims, figures, ratings, command });
+        let (ratings, estimates) = (None, None);
+        sections.push(Section {
+            sweep,
+            source,
+            rows,
+            claims,
+            figures,
+            ratings,
+            estimates,
+            command,
+        });
     }
     let journal = dir.journal(RATINGS);
     if rate || (options.spec.is_none() && journal.exists()) {
         sections.extend(rated(options, &journal, settings.jobs, progress)?);
+    }
+    let journal = dir.journal(ESTIMATORS);
+    if estimate || (options.spec.is_none() && journal.exists()) {
+        sections.extend(estimated(options, &journal, settings.jobs, progress)?);
     }
     for section in &sections {
         if let Some(outcome) = &section.ratings {
             let path = dir.path().join("records").join("ratings.csv");
             write_atomically(&path, &outcome.to_csv()?)?;
             let path = dir.path().join("timings-ratings.csv");
+            write_atomically(&path, &outcome.timings_csv()?)?;
+        } else if let Some(outcome) = &section.estimates {
+            let path = dir.path().join("records").join("estimators.csv");
+            write_atomically(&path, &outcome.to_csv()?)?;
+            let path = dir.path().join("timings-estimators.csv");
             write_atomically(&path, &outcome.timings_csv()?)?;
         } else if section.source.is_none() {
             let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
@@ -175,7 +205,31 @@ fn rated(
         claims: claims::ratings::of(&outcome),
         figures: of_ratings(&outcome)?,
         ratings: Some(outcome),
+        estimates: None,
         command: command(options, RATINGS),
+    }))
+}
+
+/// The section on estimators.
+fn estimated(
+    options: &Options,
+    journal: &Path,
+    jobs: usize,
+    progress: &Progress,
+) -> Result<Option<Section>, Error> {
+    let outcome = estimators::run(journal, (options.scale, options.seed, jobs), progress)?;
+    let Some(experiment) = EXPERIMENTS.iter().find(|e| e.id == ESTIMATORS) else {
+        return Ok(None);
+    };
+    Ok(Some(Section {
+        sweep: experiment.sweep(options.scale),
+        source: None,
+        rows: Vec::new(),
+        claims: claims::estimators::of(&outcome),
+        figures: of_estimators(&outcome)?,
+        ratings: None,
+        estimates: Some(outcome),
+        command: command(options, ESTIMATORS),
     }))
 }
 

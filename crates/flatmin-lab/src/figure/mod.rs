@@ -4,6 +4,7 @@
 //! objectives also differ in marker and line.
 
 mod corruption;
+mod estimators;
 mod kappa;
 mod noise;
 mod panel;
@@ -14,6 +15,7 @@ mod scaling;
 mod uneven;
 
 use crate::Error;
+use crate::estimators as estimates;
 use crate::noise::{over_measurements, over_noise};
 use crate::ratings::Outcome;
 use crate::record::{Record, Timed};
@@ -112,6 +114,20 @@ pub fn of_ratings(outcome: &Outcome) -> Result<Vec<Figure>, Error> {
     Ok(vec![
         finished("ratings".to_owned(), draw(ratings::Along::Penalty))?,
         finished("ratings-rank".to_owned(), draw(ratings::Along::Rank))?,
+    ])
+}
+
+/// The figures of estimators: errors, and coverage of their error bars.
+///
+/// # Errors
+/// When the drawing library fails.
+pub fn of_estimators(outcome: &estimates::Outcome) -> Result<Vec<Figure>, Error> {
+    if outcome.rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        finished("estimators".to_owned(), estimators::errors(outcome))?,
+        finished("estimators-coverage".to_owned(), estimators::coverage(outcome))?,
     ])
 }
 

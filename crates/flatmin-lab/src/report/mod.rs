@@ -3,6 +3,7 @@
 //! The page is a function of the records. What it says about time it reads from `timings.js`, which
 //! lies beside it and changes from run to run.
 
+mod estimators;
 mod noise;
 mod ratings;
 
@@ -143,8 +144,8 @@ fn write_section(page: &mut String, section: &Section) {
     let id = escape(&sweep.id);
     page.push_str(&format!("<section id=\"{id}\">\n<h2>{}</h2>\n", escape(&sweep.title)));
     page.push_str(&match &section.source {
-        None if section.ratings.is_some() => {
-            "<p class=\"soft\"><a href=\"../records/ratings.csv\">Records</a>.</p>\n".to_owned()
+        None if !section.is_swept() => {
+            format!("<p class=\"soft\"><a href=\"../records/{id}.csv\">Records</a>.</p>\n")
         }
         None => format!(
             "<p class=\"soft\">{} cells, {} draws each, {} solves. \
@@ -187,8 +188,11 @@ fn write_section(page: &mut String, section: &Section) {
     if let Some(outcome) = &section.ratings {
         ratings::write(page, outcome);
     }
+    if let Some(outcome) = &section.estimates {
+        estimators::write(page, outcome);
+    }
     let times = match &section.source {
-        _ if section.ratings.is_some() => String::new(),
+        _ if !section.is_swept() => String::new(),
         None => {
             let records = section.records();
             let table = Table::new(records.iter().copied());
@@ -215,6 +219,9 @@ fn caption(section: &Section, figure: &Figure) -> &'static str {
         return "Root mean square error on the test part. Markers: the penalty with the least error on the \
                 validation part. Above, the mean of the ratings was taken off first; below, offsets of \
                 rows and columns. Grey: these offsets alone.";
+    }
+    if section.estimates.is_some() {
+        return estimators::caption(figure);
     }
     if figure.timed {
         return "Each draw alone on the machine, one thread. Left, dotted: in proportion to the number of \
@@ -516,7 +523,10 @@ pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: 
     for outcome in sections.iter().filter_map(|s| s.ratings.as_ref()) {
         script.push_str(&ratings::seconds(outcome));
     }
-    let swept = sections.iter().filter(|s| s.source.is_none() && s.ratings.is_none());
+    for outcome in sections.iter().filter_map(|s| s.estimates.as_ref()) {
+        script.push_str(&estimators::seconds(outcome));
+    }
+    let swept = sections.iter().filter(|s| s.source.is_none() && s.is_swept());
     for section in swept {
         let times = |o: Objective| {
             let mut times: Vec<f64> = section
