@@ -10,7 +10,7 @@
 //! `D2` stray further from the identity, by a factor of about `sqrt(min(d1, d2))`, and flat and
 //! least-norm factors differ more. `D2` is the same with the sides exchanged.
 
-use flatmin_core::{Gram, Rescaling};
+use flatmin_core::{Error, Gram, MatRef, Rescaling};
 
 pub use flatmin_core::theory::{degrees_of_freedom, statistical_dimension};
 
@@ -87,10 +87,29 @@ pub fn expected_kappa(rows: usize, cols: usize, m: usize) -> f64 {
     if e < 1.0 { (1.0 + e) / (1.0 - e) } else { f64::INFINITY }
 }
 
+/// Traces of the `L` block and of the `R` block of the Hessian of the loss, averaged over Gaussian vectors,
+/// at factors `L` (`d1 x k`) and `R` (`d2 x k`): `2 d1 |R|_F^2` and `2 d2 |L|_F^2`, whatever the
+/// residual, since `E A_i A_i^T = d2 I` and `E A_i^T A_i = d1 I`.
+///
+/// ```
+/// use flatmin_core::Mat;
+/// let (l, r) = (Mat::full(3, 1, 1.0), Mat::full(2, 1, 2.0));
+/// let traces = flatmin_bilinear::theory::population_traces(l.as_ref(), r.as_ref())?;
+/// assert_eq!(traces, (48.0, 12.0));
+/// # Ok::<(), flatmin_bilinear::Error>(())
+/// ```
+///
+/// # Errors
+/// When the factors have different numbers of columns.
+pub fn population_traces(l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Result<(f64, f64), Error> {
+    expected_rescaling(l.nrows(), r.nrows()).traces(l, r)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Planted;
+    use flatmin_core::flatness::PairOperator;
     use flatmin_core::rng::{Role, Stream};
 
     fn rescaling(rows: usize, cols: usize, m: usize, trial: u64) -> Rescaling {
@@ -145,5 +164,39 @@ mod tests {
     fn too_few_measurements_leave_directions_unseen() {
         assert_eq!(expected_kappa(6, 2, 5), f64::INFINITY);
         assert_eq!(rescaling(6, 2, 5, 0).kappa().unwrap(), f64::INFINITY);
+    }
+
+    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
+    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
+        const TRIALS: u64 = 400;
+        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
+        let n = TRIALS as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean - expected) / (variance / n).sqrt()
+    }
+
+    #[test]
+    fn traces_have_their_means() {
+        let mut s = Stream::new(6, "bilinear theory", 0, 0, Role::Start);
+        for (rows, cols, k, m) in [(4, 4, 1, 3), (3, 6, 2, 5), (5, 1, 3, 4)] {
+            let (l, r) = (s.gaussian_matrix(rows, k), s.gaussian_matrix(cols, k));
+            let expected = population_traces(l.as_ref(), r.as_ref()).unwrap();
+            // At factors that do not fit the targets.
+            let drawn = |trial: u64| {
+                let stream = |role| Stream::new(6, "bilinear theory", 0, trial, role);
+                let (mut t, mut a) = (stream(Role::Truth), stream(Role::Measurements));
+                let planted = Planted::gaussian(rows, cols, 1, m, &mut t, &mut a).unwrap();
+                let loss = planted.problem.loss().unwrap();
+                loss.hessian(l.as_ref(), r.as_ref()).unwrap().traces()
+            };
+            for off in
+                [deviations(expected.0, |t| drawn(t).0), deviations(expected.1, |t| drawn(t).1)]
+            {
+                assert!(off.abs() < 3.5, "{rows} x {cols}: {off} standard errors");
+            }
+        }
+        let (l, r) = (s.gaussian_matrix(2, 1), s.gaussian_matrix(2, 2));
+        assert!(matches!(population_traces(l.as_ref(), r.as_ref()), Err(Error::Shape { .. })));
     }
 }

@@ -96,11 +96,37 @@ pub fn coupon_collector(rows: usize, cols: usize, eta: f64) -> Result<f64, Error
     Ok(high)
 }
 
+/// Traces of the `L` block and of the `R` block of the Hessian of the loss, with every count replaced by
+/// its expectation for sampling probabilities `P` (`d1 x d2`), at factors `L` (`d1 x k`) and `R` (`d2 x k`):
+/// `(2/m) sum_j n_j |R_j|^2` and `(2/m) sum_i n_i |L_i|^2`, whatever the residual.
+///
+/// Uniform sampling gives `2 |R|_F^2 / d2` and `2 |L|_F^2 / d1`, which is the exact mean given any number of
+/// sampled entries; for other probabilities it is the mean to first order in `1/m`.
+///
+/// ```
+/// use flatmin_completion::{Mat, theory::population_traces};
+/// let (p, l, r) = (Mat::full(3, 2, 0.5), Mat::full(3, 1, 1.0), Mat::full(2, 1, 2.0));
+/// let (left, right) = population_traces(p.as_ref(), l.as_ref(), r.as_ref())?;
+/// assert!((left - 8.0).abs() < 1e-14 && (right - 2.0).abs() < 1e-14);
+/// # Ok::<(), flatmin_completion::Error>(())
+/// ```
+///
+/// # Errors
+/// When the shapes do not fit one another.
+pub fn population_traces(
+    probabilities: MatRef<'_, f64>,
+    l: MatRef<'_, f64>,
+    r: MatRef<'_, f64>,
+) -> Result<(f64, f64), Error> {
+    expected_rescaling(probabilities).traces(l, r)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Planted, instance::power_law_probabilities};
     use flatmin_core::Mat;
+    use flatmin_core::flatness::PairOperator;
     use flatmin_core::rng::{Role, Stream};
 
     fn stream(trial: u64, role: Role) -> Stream {
@@ -168,6 +194,42 @@ mod tests {
         assert!((0.1..eta + 0.06).contains(&frequency), "{frequency}");
         for eta in [0.0, 1.0, f64::NAN] {
             assert!(matches!(coupon_collector(3, 3, eta), Err(Error::Parameter { .. })));
+        }
+    }
+
+    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
+    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
+        const TRIALS: u64 = 400;
+        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
+        let n = TRIALS as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean - expected) / (variance / n).sqrt()
+    }
+
+    /// Uniform sampling: the mean is exact, whatever number of entries is drawn.
+    #[test]
+    fn traces_have_their_means() {
+        let mut s = stream(0, Role::Start);
+        for (rows, cols, k, p) in [(5, 5, 2, 0.3), (3, 8, 1, 0.5), (6, 2, 3, 0.6)] {
+            let (l, r) = (s.gaussian_matrix(rows, k), s.gaussian_matrix(cols, k));
+            let probabilities = Mat::full(rows, cols, p);
+            let expected =
+                population_traces(probabilities.as_ref(), l.as_ref(), r.as_ref()).unwrap();
+            let drawn = |trial: u64| {
+                let (mut t, mut s) =
+                    (stream(trial, Role::Truth), stream(trial, Role::Measurements));
+                let planted = Planted::bernoulli(rows, cols, 1, p, &mut t, &mut s).unwrap();
+                let loss = planted.problem.loss().unwrap();
+                loss.hessian(l.as_ref(), r.as_ref()).unwrap().traces()
+            };
+            for off in
+                [deviations(expected.0, |t| drawn(t).0), deviations(expected.1, |t| drawn(t).1)]
+            {
+                assert!(off.abs() < 3.5, "{rows} x {cols}: {off} standard errors");
+            }
+            let wrong = population_traces(probabilities.as_ref(), r.as_ref(), r.as_ref());
+            assert!(rows == cols || matches!(wrong, Err(Error::Shape { .. })));
         }
     }
 }

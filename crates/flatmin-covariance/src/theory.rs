@@ -1,6 +1,7 @@
 //! What theory predicts, for any probes and for Gaussian ones.
 
 use crate::Covariance;
+use flatmin_core::MatRef;
 
 pub use flatmin_core::theory::symmetric_degrees_of_freedom as degrees_of_freedom;
 
@@ -53,10 +54,26 @@ pub fn expected_flat_value(order: usize, trace: f64) -> f64 {
     (1.0 + 2.0 / order as f64) * trace
 }
 
+/// Trace of the Hessian of `f(L) = (1/m) sum (x_i^T L L^T x_i - y_i)^2` at `L` (`d x k`), averaged over
+/// Gaussian probes, for a planted `M` of trace `trace`: `(d + 2) (8 |L|_F^2 + 4 k (|L|_F^2 - tr M))`, by
+/// `E |x|^2 x x^T = (d + 2) I`. The second term vanishes where `L L^T = M`.
+///
+/// ```
+/// use flatmin_covariance::{Mat, theory::population_trace};
+/// // E x^4 (l^2 - 1)^2 at l = 2: 3 (12 l^2 - 4).
+/// assert_eq!(population_trace(Mat::full(1, 1, 2.0).as_ref(), 1.0), 132.0);
+/// ```
+pub fn population_trace(l: MatRef<'_, f64>, trace: f64) -> f64 {
+    let (d, k) = (l.nrows() as f64, l.ncols() as f64);
+    let size = l.squared_norm_l2();
+    (d + 2.0) * (8.0 * size + 4.0 * k * (size - trace))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Planted;
+    use flatmin_core::SymmetricLoss;
     use flatmin_core::rng::{Role, Stream};
 
     #[test]
@@ -83,6 +100,40 @@ mod tests {
             assert_eq!(degrees_of_freedom(order, order), order * (order + 1) / 2);
             assert_eq!(degrees_of_freedom(order, order + 3), order * (order + 1) / 2);
             assert_eq!(degrees_of_freedom(order, 0), 0);
+        }
+    }
+
+    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
+    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
+        const TRIALS: u64 = 400;
+        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
+        let n = TRIALS as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean - expected) / (variance / n).sqrt()
+    }
+
+    /// At factors that do not fit the targets.
+    #[test]
+    fn the_trace_has_its_mean() {
+        let mut s = Stream::new(6, "covariance theory", 0, 0, Role::Start);
+        let truth_stream = || Stream::new(6, "covariance theory", 0, 0, Role::Truth);
+        for (order, rank, k, m) in [(4, 1, 2, 10), (6, 2, 1, 20), (1, 1, 3, 30)] {
+            let l = s.gaussian_matrix(order, k);
+            // The same planted matrix in every draw.
+            let draw = |trial: u64| {
+                let mut x = Stream::new(6, "covariance theory", 0, trial, Role::Measurements);
+                Planted::gaussian(order, rank, m, &mut truth_stream(), &mut x).unwrap()
+            };
+            let truth = draw(0).truth;
+            let trace = (0..order).map(|i| truth[(i, i)]).sum();
+            let drawn = |trial: u64| {
+                let Planted { problem, .. } = draw(trial);
+                let loss = SymmetricLoss::new(problem.map(), problem.targets(), k, 0).unwrap();
+                loss.trace(l.as_ref())
+            };
+            let off = deviations(population_trace(l.as_ref(), trace), drawn);
+            assert!(off.abs() < 3.5, "{order}: {off} standard errors");
         }
     }
 }

@@ -6,6 +6,7 @@
 //! D^2 = (1/m) sum_i (|x_i|^2 / d) x_i x_i^T,      E D^2 = (1 + 2/d) I.
 //! ```
 
+use crate::Network;
 use flatmin_core::{Gram, Rescaling};
 
 pub use flatmin_core::theory::symmetric_degrees_of_freedom as degrees_of_freedom;
@@ -78,10 +79,36 @@ pub fn expected_kappa(order: usize, m: usize) -> f64 {
     if e < 1.0 { (1.0 + e) / (1.0 - e) } else { f64::INFINITY }
 }
 
+/// The parts of the trace of the Hessian of the loss that belong to the positive and to the negative units
+/// of a student (`U1` of shape `d x k1`, `U2` of shape `d x k2`), averaged over Gaussian inputs, for a
+/// teacher `M` of trace `trace`: with `e = |U1|_F^2 - |U2|_F^2 - tr M`,
+///
+/// ```text
+/// (d + 2) (8 |U1|_F^2 + 4 k1 e),      (d + 2) (8 |U2|_F^2 - 4 k2 e).
+/// ```
+///
+/// The terms with `e` vanish where the student is the teacher.
+///
+/// ```
+/// use flatmin_quadnet::{Mat, Network, theory::population_traces};
+/// // E x^4 (u^2 - v^2 - 1)^2 at u = 2, v = 1: 3 (12 u^2 - 4 v^2 - 4) and 3 (12 v^2 - 4 u^2 + 4).
+/// let student = Network::new(Mat::full(1, 1, 2.0), Mat::full(1, 1, 1.0))?;
+/// assert_eq!(population_traces(&student, 1.0), (120.0, 0.0));
+/// # Ok::<(), flatmin_quadnet::Error>(())
+/// ```
+pub fn population_traces(student: &Network, trace: f64) -> (f64, f64) {
+    let (d, (k1, k2)) = (student.order() as f64, student.widths());
+    let (plus, minus) = (student.u1().squared_norm_l2(), student.u2().squared_norm_l2());
+    let e = plus - minus - trace;
+    let part = |size: f64, signed: f64| (d + 2.0) * (8.0 * size + 4.0 * signed * e);
+    (part(plus, k1 as f64), part(minus, -(k2 as f64)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Planted;
+    use flatmin_core::SymmetricLoss;
     use flatmin_core::rng::{Role, Stream};
 
     fn rescaling(order: usize, m: usize, trial: u64) -> Rescaling {
@@ -126,6 +153,46 @@ mod tests {
             assert_eq!(degrees_of_freedom(order, order), order * (order + 1) / 2);
             assert_eq!(degrees_of_freedom(order, order + 3), order * (order + 1) / 2);
             assert_eq!(degrees_of_freedom(order, 0), 0);
+        }
+    }
+
+    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
+    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
+        const TRIALS: u64 = 400;
+        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
+        let n = TRIALS as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean - expected) / (variance / n).sqrt()
+    }
+
+    /// At students that do not fit the targets.
+    #[test]
+    fn traces_have_their_means() {
+        let mut s = Stream::new(6, "quadnet theory", 0, 0, Role::Start);
+        let truth_stream = || Stream::new(6, "quadnet theory", 0, 0, Role::Truth);
+        for (order, k1, k2, m) in [(4, 2, 1, 10), (6, 1, 3, 20), (2, 1, 1, 30)] {
+            let (u1, u2) = (s.gaussian_matrix(order, k1), s.gaussian_matrix(order, k2));
+            let student = Network::new(u1, u2).unwrap();
+            // The same teacher in every draw.
+            let draw = |trial: u64| {
+                let mut x = Stream::new(6, "quadnet theory", 0, trial, Role::Measurements);
+                Planted::gaussian(order, 1, 1, m, &mut truth_stream(), &mut x).unwrap()
+            };
+            let truth = draw(0).truth;
+            let trace = (0..order).map(|i| truth[(i, i)]).sum();
+            let expected = population_traces(&student, trace);
+            let weights = student.weights();
+            let drawn = |trial: u64| {
+                let Planted { problem, .. } = draw(trial);
+                let loss = SymmetricLoss::new(problem.map(), problem.targets(), k1, k2).unwrap();
+                loss.traces(weights.as_ref())
+            };
+            for off in
+                [deviations(expected.0, |t| drawn(t).0), deviations(expected.1, |t| drawn(t).1)]
+            {
+                assert!(off.abs() < 3.5, "{order}: {off} standard errors");
+            }
         }
     }
 }

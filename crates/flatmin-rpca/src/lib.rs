@@ -33,6 +33,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod decomposition;
+mod hessian;
 pub mod instance;
 mod loss;
 mod problem;
@@ -44,6 +45,7 @@ pub mod theory;
 pub use decomposition::{Decomposition, Warning};
 pub use flatmin_core as core;
 pub use flatmin_core::{Error, Mat, MatRef, Progress, Status};
+pub use hessian::{MajoriserHessian, OfWidth};
 pub use instance::Planted;
 pub use loss::{Majoriser, RobustLoss};
 pub use problem::RobustPca;

@@ -135,9 +135,9 @@ impl<'a> RobustLoss<'a> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Majoriser<'a> {
-    problem: &'a RobustPca,
+    pub(crate) problem: &'a RobustPca,
     /// `Y - S~`.
-    target: Mat<f64>,
+    pub(crate) target: Mat<f64>,
 }
 
 impl Majoriser<'_> {
@@ -199,12 +199,17 @@ impl Majoriser<'_> {
     /// When the factors' shapes do not fit.
     pub fn traces(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Result<(f64, f64), Error> {
         check(self.problem, "the factors", l, r)?;
+        Ok(self.traces_of(l, r))
+    }
+
+    /// The same for factors that fit.
+    pub(crate) fn traces_of(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> (f64, f64) {
         let (rows, cols) = counts(self.problem);
         let weighted = |m: MatRef<'_, f64>, counts: &[f64]| -> f64 {
             let squares = m.col_iter().flat_map(|c| c.iter().zip(counts));
             2.0 * squares.map(|(v, n)| n * v * v).sum::<f64>()
         };
-        Ok((weighted(r, &cols), weighted(l, &rows)))
+        (weighted(r, &cols), weighted(l, &rows))
     }
 
     /// Scaled trace of the Hessian at `(L, R)`: that over the `L` block divided by `d1` plus that
@@ -219,7 +224,7 @@ impl Majoriser<'_> {
 }
 
 /// `W o (target - L R^T)`.
-fn difference(
+pub(crate) fn difference(
     problem: &RobustPca,
     target: MatRef<'_, f64>,
     l: MatRef<'_, f64>,
@@ -240,7 +245,7 @@ fn mask(problem: &RobustPca, matrix: &mut Mat<f64>) {
 }
 
 /// `|F|_F^2` with its gradient `2 F R`, `2 F^T L` for `F = L R^T - target`.
-fn squared(
+pub(crate) fn squared(
     f: MatRef<'_, f64>,
     l: MatRef<'_, f64>,
     r: MatRef<'_, f64>,
@@ -266,7 +271,7 @@ fn counts(problem: &RobustPca) -> (Vec<f64>, Vec<f64>) {
     (rows, cols)
 }
 
-fn check(
+pub(crate) fn check(
     problem: &RobustPca,
     what: &'static str,
     l: MatRef<'_, f64>,

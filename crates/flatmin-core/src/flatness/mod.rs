@@ -9,10 +9,17 @@
 //! ```
 
 pub mod check;
+mod differences;
 mod operator;
+mod pair;
+mod population;
 mod trace;
 
+pub use differences::Differences;
+pub(crate) use operator::image;
 pub use operator::{FromFn, SymmetricOperator};
+pub use pair::{PairOperator, Scaled};
+pub use population::{PopulationHessian, SymmetricPopulationHessian};
 pub use trace::{DiagonalEstimate, Estimate, Estimator, Method, Probes};
 
 use crate::linalg::{self, Par, product};

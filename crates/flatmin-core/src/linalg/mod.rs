@@ -111,6 +111,36 @@ pub fn sum_of_squares(
     }
 }
 
+/// `out = sum_i g_i (g_i^T V)` over `count` vectors, each written by `fill(i, g_i)`: the product of what
+/// [`sum_of_squares`] forms with a block of vectors. They are formed in blocks of a megabyte.
+///
+/// ```
+/// let (v, mut out) = (flatmin_core::Mat::full(2, 1, 1.0), flatmin_core::Mat::zeros(2, 1));
+/// let fill = |i, g: &mut [f64]| g.copy_from_slice(&[1.0, i as f64]);
+/// flatmin_core::linalg::sum_of_squares_times(v.as_ref(), out.as_mut(), 3, fill);
+/// assert_eq!((out[(0, 0)], out[(1, 0)]), (6.0, 8.0));
+/// ```
+pub fn sum_of_squares_times(
+    v: MatRef<'_, f64>,
+    mut out: MatMut<'_, f64>,
+    count: usize,
+    mut fill: impl FnMut(usize, &mut [f64]),
+) {
+    let (n, p) = v.shape();
+    let block = ((1 << 17) / n.max(1)).clamp(1, count.max(1));
+    let (mut vectors, mut along) = (Mat::zeros(n, block), Mat::zeros(block, p));
+    out.fill(0.0);
+    for start in (0..count).step_by(block) {
+        let width = block.min(count - start);
+        for j in 0..width {
+            fill(start + j, vectors.col_as_slice_mut(j));
+        }
+        let vectors = vectors.as_ref().subcols(0, width);
+        multiply(along.as_mut().subrows_mut(0, width), vectors.transpose(), v);
+        accumulate(out.as_mut(), vectors, along.as_ref().subrows(0, width));
+    }
+}
+
 /// Copies the lower triangle onto the upper one.
 pub fn symmetrise_from_lower(mut a: MatMut<'_, f64>) {
     for j in 0..a.ncols() {

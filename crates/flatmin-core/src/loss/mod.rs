@@ -1,9 +1,13 @@
 //! The overparameterised losses whose curvature flatness speaks of.
 
 pub mod check;
+mod hessian;
+mod smooth;
 mod symmetric;
 
-pub use symmetric::SymmetricLoss;
+pub use hessian::FactoredHessian;
+pub use smooth::{Loss, OfWidth};
+pub use symmetric::{SymmetricHessian, SymmetricLoss};
 
 use crate::error::finite;
 use crate::linalg::{inner, kernel::dot};
@@ -99,6 +103,9 @@ pub(crate) fn along(
 ) -> f64 {
     inner(gradient.0, direction.0) + inner(gradient.1, direction.1)
 }
+
+#[cfg(test)]
+mod laws;
 
 #[cfg(test)]
 mod tests {

@@ -10,11 +10,11 @@
 //!
 //! at every `U`; the second term vanishes where the loss does.
 
-use super::check_targets;
-use crate::error::Error;
-use crate::linalg::{kernel::dot, scale_columns};
-use crate::operator::{Gram, LinearMap};
-use crate::{Mat, MatRef};
+use super::{check_targets, hessian::check_factor};
+use crate::flatness::SymmetricOperator;
+use crate::linalg::{kernel::dot, product, scale_columns};
+use crate::operator::{LinearMap, stack, unstack};
+use crate::{Error, Mat, MatMut, MatRef};
 
 /// `f(U) = (1/m) |A(U diag(s) U^T) - b|^2`, with `U` of shape `d x k` and symmetric measurements.
 #[derive(Clone)]
@@ -91,13 +91,22 @@ impl<'a> SymmetricLoss<'a> {
 
     /// Value and gradient at `U`: `(4/m) A*(r) U diag(s)`.
     pub fn value_and_gradient(&self, u: MatRef<'_, f64>) -> (f64, Mat<f64>) {
+        let mut gradient = Mat::zeros(u.nrows(), u.ncols());
+        (self.value_and_gradient_into(u, gradient.as_mut()), gradient)
+    }
+
+    /// The same, with the gradient into an array of the shape of `U`.
+    pub(super) fn value_and_gradient_into(
+        &self,
+        u: MatRef<'_, f64>,
+        mut gradient: MatMut<'_, f64>,
+    ) -> f64 {
         let m = self.targets.len() as f64;
         let residual = self.residual(u);
-        let mut gradient = Mat::zeros(u.nrows(), u.ncols());
         let signed = scale_columns(u, &self.signs);
         self.map.adjoint_times(&residual, signed.as_ref(), gradient.as_mut());
         gradient *= faer::Scale(4.0 / m);
-        (dot(&residual, &residual) / m, gradient)
+        dot(&residual, &residual) / m
     }
 
     /// Quadratic form of the Hessian at `U` along `V`.
@@ -110,15 +119,154 @@ impl<'a> SymmetricLoss<'a> {
 
     /// Trace of the Hessian at `U`, exact at every point.
     pub fn trace(&self, u: MatRef<'_, f64>) -> f64 {
-        let m = self.targets.len() as f64;
-        let gram: Gram = self.map.grams().0;
-        let signs: f64 = self.signs.iter().sum();
-        let residual = self.residual(u);
-        // sum_i r_i tr A_i = tr A*(r).
-        let back = self.map.adjoint_matrix(&residual);
-        let traces: f64 = (0..back.nrows()).map(|i| back[(i, i)]).sum();
-        8.0 / m * gram.form(u) + 4.0 / m * signs * traces
+        let (positive, negative) = self.traces(u);
+        positive + negative
     }
+
+    /// The parts of the trace of the Hessian at `U` that belong to the columns of sign `+1` and to those of
+    /// sign `-1`, exact at every point:
+    /// `(8/m) sum_i |A_i U_s|_F^2 + (4/m) s k_s sum_i r_i tr A_i` for the `k_s` columns `U_s` of sign `s`.
+    ///
+    /// ```
+    /// use flatmin_core::{Mat, RankOne, SymmetricLoss};
+    /// // f(u, v) = (u^2 - v^2 - 1)^2 at u = 2, v = 1: second derivatives 12 u^2 - 4 v^2 - 4 and
+    /// // 12 v^2 - 4 u^2 + 4.
+    /// let map = RankOne::symmetric(1, vec![1.0])?;
+    /// let loss = SymmetricLoss::new(&map, &[1.0], 1, 1)?;
+    /// let u = Mat::from_fn(1, 2, |_, j| [2.0, 1.0][j]);
+    /// assert_eq!(loss.traces(u.as_ref()), (40.0, 0.0));
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    pub fn traces(&self, u: MatRef<'_, f64>) -> (f64, f64) {
+        self.traces_given(u, trace_of(self.residual_and_back(u).1.as_ref()))
+    }
+
+    /// The same, given `tr A*(residual)`.
+    fn traces_given(&self, u: MatRef<'_, f64>, back: f64) -> (f64, f64) {
+        let m = self.targets.len() as f64;
+        let positive = self.signs.iter().filter(|s| **s > 0.0).count();
+        let negative = self.width() - positive;
+        // The two in one pass, the narrower one padded with zeros.
+        let padded = |first: usize, count: usize| {
+            let mut out = Mat::zeros(u.nrows(), positive.max(negative));
+            out.as_mut().subcols_mut(0, count).copy_from(u.subcols(first, count));
+            out
+        };
+        let (u1, u2) = (padded(0, positive), padded(positive, negative));
+        let (by_positive, by_negative) = self.map.energies(u2.as_ref(), u1.as_ref());
+        (
+            (8.0 * by_positive + 4.0 * positive as f64 * back) / m,
+            (8.0 * by_negative - 4.0 * negative as f64 * back) / m,
+        )
+    }
+
+    /// The residual and its image `A*(residual)`, in one pass.
+    fn residual_and_back(&self, u: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+        let x = product(scale_columns(u, &self.signs).as_ref(), u.transpose());
+        let (mut residual, mut back) =
+            (vec![0.0; self.targets.len()], Mat::zeros(u.nrows(), u.nrows()));
+        self.map.residual_and_adjoint(x.as_ref(), self.targets, &mut residual, back.as_mut());
+        (residual, back)
+    }
+
+    /// The Hessian at `U`, in the coordinates `vec U`, column-major, with the value and the gradient there:
+    /// one pass over the measurements.
+    ///
+    /// ```
+    /// use flatmin_core::{Mat, RankOne, SymmetricLoss, flatness::SymmetricOperator};
+    /// // f(u, v) = (u^2 - v^2 - 1)^2 at u = 2, v = 1.
+    /// let map = RankOne::symmetric(1, vec![1.0])?;
+    /// let u = Mat::from_fn(1, 2, |_, j| [2.0, 1.0][j]);
+    /// let hessian = SymmetricLoss::new(&map, &[1.0], 1, 1)?.hessian(u.as_ref())?;
+    /// let mut columns = Mat::zeros(2, 2);
+    /// hessian.apply(Mat::<f64>::identity(2, 2).as_ref(), columns.as_mut());
+    /// assert_eq!(columns, Mat::from_fn(2, 2, |i, j| [[40.0, -16.0], [-16.0, 0.0]][i][j]));
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `U` is not of shape `d x k`, has no columns, or holds a NaN or an infinity.
+    pub fn hessian(&self, u: MatRef<'_, f64>) -> Result<SymmetricHessian<'a>, Error> {
+        let (d, k) = (self.map.dims().rows, self.width());
+        if u.shape() != (d, k) {
+            return Err(Error::Shape {
+                what: "the factor",
+                expected: format!("shape {d} x {k}"),
+                got: format!("{} x {}", u.nrows(), u.ncols()),
+            });
+        }
+        check_factor("the factor", u)?;
+        let m = self.targets.len() as f64;
+        let (residual, back) = self.residual_and_back(u);
+        let signed = scale_columns(u, &self.signs);
+        let gradient = product(back.as_ref(), signed.as_ref()) * faer::Scale(4.0 / m);
+        let value = dot(&residual, &residual) / m;
+        Ok(SymmetricHessian { loss: self.clone(), u: u.to_owned(), signed, back, value, gradient })
+    }
+}
+
+/// Hessian of the loss of symmetric factors at one point, of order `d k`; made by
+/// [`SymmetricLoss::hessian`]. With `w_i = <A_i, U diag(s) V^T>` and `E = A*(residual)`,
+///
+/// ```text
+/// D2f(U) V = (8/m) A*(w) U diag(s) + (4/m) E V diag(s)
+/// ```
+pub struct SymmetricHessian<'a> {
+    loss: SymmetricLoss<'a>,
+    u: Mat<f64>,
+    /// `U diag(s)`.
+    signed: Mat<f64>,
+    /// `E`.
+    back: Mat<f64>,
+    value: f64,
+    gradient: Mat<f64>,
+}
+
+impl SymmetricHessian<'_> {
+    /// Value of the loss.
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// Gradient of the loss, of shape `d x k`.
+    pub fn gradient(&self) -> &Mat<f64> {
+        &self.gradient
+    }
+
+    /// As [`SymmetricLoss::traces`].
+    pub fn traces(&self) -> (f64, f64) {
+        self.loss.traces_given(self.u.as_ref(), trace_of(self.back.as_ref()))
+    }
+}
+
+impl SymmetricOperator for SymmetricHessian<'_> {
+    fn order(&self) -> usize {
+        self.u.nrows() * self.u.ncols()
+    }
+
+    fn apply(&self, v: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        self.loss.map.gradient_times(self.signed.as_ref(), v, out.as_mut());
+        let (mut vs, none) = unstack(v, self.u.nrows(), 0);
+        for (j, column) in vs.col_iter_mut().enumerate() {
+            let sign = self.loss.signs[j % self.u.ncols()];
+            column.iter_mut().for_each(|v| *v *= sign);
+        }
+        let image = product(self.back.as_ref(), vs.as_ref());
+        let mut coupling = Mat::zeros(v.nrows(), v.ncols());
+        stack(image.as_ref(), none.as_ref(), coupling.as_mut());
+        let m = self.loss.targets.len() as f64;
+        out *= faer::Scale(8.0 / m);
+        out += coupling * faer::Scale(4.0 / m);
+    }
+
+    fn exact_trace(&self) -> Option<f64> {
+        let (positive, negative) = self.traces();
+        Some(positive + negative)
+    }
+}
+
+fn trace_of(a: MatRef<'_, f64>) -> f64 {
+    (0..a.nrows()).map(|i| a[(i, i)]).sum()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The law that every linear map obeys.
 
-use super::{Dims, LinearMap};
+use super::{Dims, LinearMap, stack, unstack};
 use crate::linalg::{inner, product, scale_columns};
 use crate::rng::{Role, Stream};
 use faer::{Mat, MatRef};
@@ -70,8 +70,8 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     direction += product(lt.as_ref(), r.transpose());
     let image = map.adjoint_matrix(&apply(direction.as_ref()));
     let by_adjoint =
-        stack(product(image.as_ref(), r.as_ref()), product(image.transpose(), l.as_ref()));
-    worst = worst.max(vectors(&symmetric_times(&normal, &stack(lt.clone(), rt)), &by_adjoint));
+        pair(product(image.as_ref(), r.as_ref()), product(image.transpose(), l.as_ref()));
+    worst = worst.max(vectors(&symmetric_times(&normal, &pair(lt.clone(), rt)), &by_adjoint));
 
     // The normal matrix of L -> A(L R^T), its upper left block.
     let mut block = Mat::zeros(k * rows, k * rows);
@@ -79,6 +79,35 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     let image = map.adjoint_matrix(&apply(product(lt.as_ref(), r.transpose()).as_ref()));
     let by_adjoint = columns(product(image.as_ref(), r.as_ref()));
     worst = worst.max(vectors(&symmetric_times(&block, &columns(lt)), &by_adjoint));
+
+    // Products with them, for blocks of every way of cutting them, in either storage order.
+    let block = stream.gaussian_matrix(n, 11);
+    let (us, vs) = unstack(block.as_ref(), rows, cols);
+    let (mut tangent, mut gradient) = (Mat::zeros(n, 11), Mat::zeros(k * rows, 11));
+    for c in 0..11 {
+        let (u, v) = (us.subcols(c * k, k), vs.subcols(c * k, k));
+        let mut x = product(u, r.transpose());
+        let image = map.adjoint_matrix(&apply(x.as_ref()));
+        let along = product(image.as_ref(), r.as_ref());
+        stack(along.as_ref(), Mat::zeros(0, k).as_ref(), gradient.as_mut().subcols_mut(c, 1));
+        x += product(l.as_ref(), v.transpose());
+        let image = map.adjoint_matrix(&apply(x.as_ref()));
+        let (left, right) =
+            (product(image.as_ref(), r.as_ref()), product(image.transpose(), l.as_ref()));
+        stack(left.as_ref(), right.as_ref(), tangent.as_mut().subcols_mut(c, 1));
+    }
+    let turned = block.transpose().to_owned();
+    for p in [0, 1, 2, 3, 5, 11] {
+        for v in [block.as_ref(), turned.transpose()] {
+            let v = v.subcols(0, p);
+            let mut out = Mat::full(n, p, 1e9);
+            map.tangent_times(l.as_ref(), r.as_ref(), v, out.as_mut());
+            worst = worst.max(matrices(out.as_ref(), tangent.as_ref().subcols(0, p)));
+            let mut out = Mat::full(k * rows, p, 1e9);
+            map.gradient_times(r.as_ref(), v.subrows(0, k * rows), out.as_mut());
+            worst = worst.max(matrices(out.as_ref(), gradient.as_ref().subcols(0, p)));
+        }
+    }
 
     // The measurements one by one.
     let mut sum = Mat::zeros(rows, cols);
@@ -96,6 +125,8 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     let (by_r, by_l) = (sum(0..k * rows), sum(k * rows..n));
     worst = worst.max(scalar(g2.form(r.as_ref()), by_r, by_r));
     worst = worst.max(scalar(g1.form(l.as_ref()), by_l, by_l));
+    let energies = map.energies(l.as_ref(), r.as_ref());
+    worst = worst.max(scalar(energies.0, by_r, by_r)).max(scalar(energies.1, by_l, by_l));
 
     // The Schur complement, on a vector: M y = A(W1 A*(y) W2 + W12 A*(y)^T W12).
     let symmetric = |g: Mat<f64>| product(g.as_ref(), g.transpose());
@@ -116,7 +147,7 @@ fn columns(a: Mat<f64>) -> Vec<f64> {
 }
 
 /// `(vec L, vec R)`.
-fn stack(l: Mat<f64>, r: Mat<f64>) -> Vec<f64> {
+fn pair(l: Mat<f64>, r: Mat<f64>) -> Vec<f64> {
     [columns(l), columns(r)].concat()
 }
 

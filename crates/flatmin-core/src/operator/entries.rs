@@ -71,6 +71,105 @@ impl Entries {
     pub fn positions(&self) -> impl ExactSizeIterator<Item = (usize, usize)> + '_ {
         self.rows.iter().copied().zip(self.cols.iter().copied())
     }
+
+    /// The first `W` columns of [`LinearMap::tangent_times`], for row-major factors; returns `W`.
+    fn tangent_columns<const W: usize>(
+        &self,
+        l: &[f64],
+        r: &[f64],
+        v: MatRef<'_, f64>,
+        mut out: MatMut<'_, f64>,
+    ) -> usize {
+        let Dims { rows, cols, .. } = self.dims;
+        let k = l.len() / rows;
+        let us = interleaved::<W>(v.subrows(0, k * rows), rows);
+        let vs = interleaved::<W>(v.subrows(k * rows, k * cols), cols);
+        let (mut left, mut right) = (vec![[0.0; W]; k * rows], vec![[0.0; W]; k * cols]);
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((i, j), weight) in self.positions().zip(&self.weights) {
+                    let (at_i, at_j) = (i * k..(i + 1) * k, j * k..(j + 1) * k);
+                    let (l_i, r_j) = (&l[at_i.clone()], &r[at_j.clone()]);
+                    let mut w = [0.0; W];
+                    add_rows(&us[at_i.clone()], r_j, &mut w);
+                    add_rows(&vs[at_j.clone()], l_i, &mut w);
+                    w.iter_mut().for_each(|w| *w *= weight * weight);
+                    add_outer(r_j, &w, &mut left[at_i]);
+                    add_outer(l_i, &w, &mut right[at_j]);
+                }
+            },
+        );
+        separate(&left, rows, out.as_mut().subrows_mut(0, k * rows));
+        separate(&right, cols, out.subrows_mut(k * rows, k * cols));
+        W
+    }
+
+    /// The first `W` columns of [`LinearMap::gradient_times`], for a row-major factor; returns `W`.
+    fn gradient_columns<const W: usize>(
+        &self,
+        v: &[f64],
+        x: MatRef<'_, f64>,
+        out: MatMut<'_, f64>,
+    ) -> usize {
+        let Dims { rows, cols, .. } = self.dims;
+        let k = v.len() / cols;
+        let xs = interleaved::<W>(x, rows);
+        let mut sums = vec![[0.0; W]; k * rows];
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((i, j), weight) in self.positions().zip(&self.weights) {
+                    let (at_i, v_j) = (i * k..(i + 1) * k, &v[j * k..(j + 1) * k]);
+                    let mut w = [0.0; W];
+                    add_rows(&xs[at_i.clone()], v_j, &mut w);
+                    w.iter_mut().for_each(|w| *w *= weight * weight);
+                    add_outer(v_j, &w, &mut sums[at_i]);
+                }
+            },
+        );
+        separate(&sums, rows, out);
+        W
+    }
+}
+
+/// The first `W` columns of a block of column-major matrices of `n` rows, with the rows of the matrices
+/// one after the other and the columns of the block innermost.
+fn interleaved<const W: usize>(block: MatRef<'_, f64>, n: usize) -> Vec<[f64; W]> {
+    let k = block.nrows() / n;
+    let mut out = vec![[0.0; W]; block.nrows()];
+    for c in 0..W {
+        for (at, value) in block.col(c).iter().enumerate() {
+            out[at % n * k + at / n][c] = *value;
+        }
+    }
+    out
+}
+
+/// The inverse of [`interleaved`].
+fn separate<const W: usize>(rows: &[[f64; W]], n: usize, mut out: MatMut<'_, f64>) {
+    let k = rows.len() / n;
+    for c in 0..W {
+        for (at, value) in out.as_mut().col_mut(c).iter_mut().enumerate() {
+            *value = rows[at % n * k + at / n][c];
+        }
+    }
+}
+
+/// `w_c += sum_j x_jc f_j`.
+#[inline(always)]
+fn add_rows<const W: usize>(x: &[[f64; W]], f: &[f64], w: &mut [f64; W]) {
+    for (x, f) in x.iter().zip(f) {
+        (0..W).for_each(|c| w[c] += x[c] * f);
+    }
+}
+
+/// `out_jc += f_j w_c`.
+#[inline(always)]
+fn add_outer<const W: usize>(f: &[f64], w: &[f64; W], out: &mut [[f64; W]]) {
+    for (out, f) in out.iter_mut().zip(f) {
+        (0..W).for_each(|c| out[c] += f * w[c]);
+    }
 }
 
 /// The first position, in row-major order, that is given twice, by its first two places.
@@ -216,6 +315,45 @@ impl LinearMap for Entries {
                 }
             }
         }
+    }
+
+    fn tangent_times(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        v: MatRef<'_, f64>,
+        mut out: MatMut<'_, f64>,
+    ) {
+        let (l, r) = (row_major(l), row_major(r));
+        let mut first = 0;
+        while first < v.ncols() {
+            let v = v.subcols(first, v.ncols() - first);
+            let out = out.as_mut().subcols_mut(first, v.ncols());
+            first += match v.ncols() {
+                1 => self.tangent_columns::<1>(&l, &r, v, out),
+                2 | 3 => self.tangent_columns::<2>(&l, &r, v, out),
+                _ => self.tangent_columns::<4>(&l, &r, v, out),
+            };
+        }
+    }
+
+    fn gradient_times(&self, v: MatRef<'_, f64>, x: MatRef<'_, f64>, mut out: MatMut<'_, f64>) {
+        let v = row_major(v);
+        let mut first = 0;
+        while first < x.ncols() {
+            let x = x.subcols(first, x.ncols() - first);
+            let out = out.as_mut().subcols_mut(first, x.ncols());
+            first += match x.ncols() {
+                1 => self.gradient_columns::<1>(&v, x, out),
+                2 | 3 => self.gradient_columns::<2>(&v, x, out),
+                _ => self.gradient_columns::<4>(&v, x, out),
+            };
+        }
+    }
+
+    fn energies(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> (f64, f64) {
+        let (g1, g2) = self.grams();
+        (g2.form(r), g1.form(l))
     }
 
     fn schur(

@@ -10,6 +10,7 @@ mod entries;
 mod pattern;
 mod rank_one;
 mod selection;
+mod stack;
 mod whitened;
 mod whitening;
 
@@ -22,6 +23,7 @@ pub use entries::Entries;
 pub use pattern::Pattern;
 pub use rank_one::RankOne;
 pub(crate) use selection::Selection;
+pub use stack::{stack, unstack};
 pub(crate) use whitened::Whitened;
 pub(crate) use whitening::Side;
 pub use whitening::Whitening;
@@ -273,6 +275,55 @@ pub trait LinearMap: Send + Sync {
         });
     }
 
+    /// `out_c = J^T J v_c` for the columns of a block `v` (`k (d1 + d2) x p`, and `out` likewise): what
+    /// [`LinearMap::tangent_normal`] at `(L, R)` multiplies, without forming it. With
+    /// `v_c = (vec U, vec V)` and `w_i = <A_i, U R^T + L V^T>` it is `(vec A*(w) R, vec A*(w)^T L)`.
+    fn tangent_times(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        v: MatRef<'_, f64>,
+        out: MatMut<'_, f64>,
+    ) {
+        let (k, p) = (l.ncols(), v.ncols());
+        let (mut left, mut right) = unstack(v, l.nrows(), r.nrows());
+        let mut w = vec![0.0; self.dims().measurements];
+        for c in 0..p {
+            // U R^T + L V^T = [U, L] [R, V]^T.
+            let (u, v) = (left.as_ref().subcols(c * k, k), right.as_ref().subcols(c * k, k));
+            let (us, rs) = (beside(u, l), beside(r, v));
+            self.apply_factored(us.as_ref(), rs.as_ref(), &mut w);
+            self.adjoint_times(&w, r, left.as_mut().subcols_mut(c * k, k));
+            self.adjoint_transpose_times(&w, l, right.as_mut().subcols_mut(c * k, k));
+        }
+        stack(left.as_ref(), right.as_ref(), out);
+    }
+
+    /// `out_c = vec A*(w) V` with `w_i = <A_i, X_c V^T>` for the columns `vec X_c` of a block `x`
+    /// (`k d1 x p`, and `out` likewise): what [`LinearMap::gradient_normal`] multiplies.
+    fn gradient_times(&self, v: MatRef<'_, f64>, x: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let k = v.ncols();
+        let (mut xs, none) = unstack(x, self.dims().rows, 0);
+        let mut w = vec![0.0; self.dims().measurements];
+        for c in 0..x.ncols() {
+            self.apply_factored(xs.as_ref().subcols(c * k, k), v, &mut w);
+            self.adjoint_times(&w, v, xs.as_mut().subcols_mut(c * k, k));
+        }
+        stack(xs.as_ref(), none.as_ref(), out);
+    }
+
+    /// `(sum_i |A_i R|_F^2, sum_i |A_i^T L|_F^2)`: the traces of the two diagonal blocks of
+    /// [`LinearMap::tangent_normal`], `<G2 R, R>` and `<G1 L, L>` without the Grams.
+    fn energies(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> (f64, f64) {
+        let (mut by_r, mut by_l) = (0.0, 0.0);
+        for i in 0..self.dims().measurements {
+            let a = self.measurement(i);
+            by_r += crate::linalg::product(a.as_ref(), r).squared_norm_l2();
+            by_l += crate::linalg::product(a.transpose(), l).squared_norm_l2();
+        }
+        (by_r, by_l)
+    }
+
     /// `out_ij = <A_i, W1 A_j W2 + W12 A_j^T W12>` for symmetric `W1` (`d1 x d1`), `W2` (`d2 x d2`)
     /// and `W12` (`d1 x d2`): the Schur complement of the interior-point method, and with
     /// `W12 = 0` the Gram matrix of the rescaled measurements. Only the lower triangle is read.
@@ -302,6 +353,15 @@ pub trait LinearMap: Send + Sync {
     fn diagonal_gram(&self, _w1: &[f64], _w2: &[f64]) -> Option<Vec<f64>> {
         None
     }
+}
+
+/// `[A, B]`.
+fn beside(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    let k = a.ncols();
+    let mut out = Mat::zeros(a.nrows(), k + b.ncols());
+    out.as_mut().subcols_mut(0, k).copy_from(a);
+    out.as_mut().subcols_mut(k, b.ncols()).copy_from(b);
+    out
 }
 
 /// Checks that a map's sizes can carry a problem at all.

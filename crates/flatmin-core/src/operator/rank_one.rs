@@ -8,10 +8,11 @@
 //! No `m x d1 d2` array is formed: memory is `O(m (d1 + d2))`, and products with factors of `k`
 //! columns cost `O(m k (d1 + d2))`.
 
-use super::{Dims, Gram, LinearMap, Whitening, check_dims};
+use super::{Dims, Gram, LinearMap, Whitening, check_dims, stack, unstack};
 use crate::error::finite;
 use crate::linalg::{self, product, scale_columns};
 use crate::{Error, Mat, MatMut, MatRef};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Vectors whose fourth powers would leave double precision are refused.
@@ -84,6 +85,13 @@ impl RankOne {
 
     fn is_symmetric(&self) -> bool {
         Arc::ptr_eq(&self.left, &self.right)
+    }
+
+    /// Ranges of measurements of which `width` numbers each make a megabyte.
+    fn blocks(&self, width: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let m = self.left.ncols();
+        let block = ((1 << 17) / width.max(1)).clamp(1, m);
+        (0..m).step_by(block).map(move |start| start..m.min(start + block))
     }
 }
 
@@ -243,6 +251,66 @@ impl LinearMap for RankOne {
         });
     }
 
+    fn tangent_times(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        v: MatRef<'_, f64>,
+        out: MatMut<'_, f64>,
+    ) {
+        // w_i = (U^T a_i)^T q_i + (V^T b_i)^T p_i, p_i = L^T a_i, q_i = R^T b_i, for all columns at once.
+        let (mut us, mut vs) = unstack(v, l.nrows(), r.nrows());
+        let (us_in, vs_in) = (us.clone(), vs.clone());
+        us.fill(0.0);
+        vs.fill(0.0);
+        let pairs = v.ncols();
+        for block in self.blocks(us.ncols()) {
+            let a = self.left().subcols(block.start, block.len());
+            let b = self.right().subcols(block.start, block.len());
+            let (p, q) = (product(l.transpose(), a), product(r.transpose(), b));
+            let (mut ua, mut vb) = (product(us_in.transpose(), a), product(vs_in.transpose(), b));
+            let mut w = vec![0.0; pairs];
+            for i in 0..block.len() {
+                let (p, q) = (p.col_as_slice(i), q.col_as_slice(i));
+                w.fill(0.0);
+                add_products(ua.col_as_slice(i), q, &mut w);
+                add_products(vb.col_as_slice(i), p, &mut w);
+                outer(q, &w, ua.col_as_slice_mut(i));
+                outer(p, &w, vb.col_as_slice_mut(i));
+            }
+            linalg::accumulate(us.as_mut(), a, ua.transpose());
+            linalg::accumulate(vs.as_mut(), b, vb.transpose());
+        }
+        stack(us.as_ref(), vs.as_ref(), out);
+    }
+
+    fn gradient_times(&self, v: MatRef<'_, f64>, x: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        let (xs_in, none) = unstack(x, self.left.nrows(), 0);
+        let mut xs = Mat::zeros(xs_in.nrows(), xs_in.ncols());
+        for block in self.blocks(xs.ncols()) {
+            let a = self.left().subcols(block.start, block.len());
+            let q = product(v.transpose(), self.right().subcols(block.start, block.len()));
+            let mut xa = product(xs_in.transpose(), a);
+            let mut w = vec![0.0; x.ncols()];
+            for i in 0..block.len() {
+                w.fill(0.0);
+                add_products(xa.col_as_slice(i), q.col_as_slice(i), &mut w);
+                outer(q.col_as_slice(i), &w, xa.col_as_slice_mut(i));
+            }
+            linalg::accumulate(xs.as_mut(), a, xa.transpose());
+        }
+        stack(xs.as_ref(), none.as_ref(), out);
+    }
+
+    fn energies(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> (f64, f64) {
+        // |A_i R|_F = |a_i| |R^T b_i|.
+        let energy = |a: MatRef<'_, f64>, b: MatRef<'_, f64>, r: MatRef<'_, f64>| {
+            let q = squared_norms(product(r.transpose(), b).as_ref());
+            linalg::kernel::dot(&squared_norms(a), &q)
+        };
+        (energy(self.left(), self.right(), r), energy(self.right(), self.left(), l))
+    }
+
     fn schur(
         &self,
         w1: MatRef<'_, f64>,
@@ -273,6 +341,13 @@ impl LinearMap for RankOne {
                 }
             }
         }
+    }
+}
+
+/// `w_c += <x_c, q>` for consecutive pieces `x_c` of a vector.
+fn add_products(x: &[f64], q: &[f64], w: &mut [f64]) {
+    for (w, x) in w.iter_mut().zip(x.chunks_exact(q.len())) {
+        *w += x.iter().zip(q).map(|(x, q)| x * q).sum::<f64>();
     }
 }
 
