@@ -8,11 +8,13 @@
 //! str D2f = 2 |D1 L|_F^2 + 2 |D2 R|_F^2,     D1^2 = G1 / d2,  D2^2 = G2 / d1
 //! ```
 
+pub mod ascent;
 pub mod check;
 mod differences;
 mod operator;
 mod pair;
 mod population;
+pub mod spectrum;
 mod trace;
 
 pub use differences::Differences;
