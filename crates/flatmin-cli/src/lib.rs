@@ -51,7 +51,7 @@ const STOPPED: u8 = 3;
 
 /// Runs the command on its arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(args::told_apart(arguments)) {
         Ok(cli) => cli,
         Err(error) => return refuse_or_help(&error),
     };

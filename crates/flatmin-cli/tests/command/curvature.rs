@@ -71,7 +71,7 @@ fn symmetric_factors() {
                 let error = (number(&sharp[field]) - value).abs();
                 assert!(error <= 1e-12 * value.abs(), "{signs:?} {field}: {sharp}, not {value}");
             }
-            assert_eq!(sharp.as_object().unwrap().len(), 6);
+            assert_eq!(sharp.as_object().unwrap().len(), 7);
             let text = String::from_utf8(sandbox.run(&line).stdout).unwrap();
             assert!(text.contains("where R = L, "), "{text}");
         }
@@ -179,7 +179,7 @@ fn factors_of_a_split() {
         for (field, value) in expected {
             assert!((number(&sharp[field]) / value - 1.0).abs() < 1e-14, "{field}: {sharp}");
         }
-        assert_eq!((sharp.as_object().unwrap().len(), &sharp["model"]), (6, &"rpca".into()));
+        assert_eq!((sharp.as_object().unwrap().len(), &sharp["model"]), (7, &"rpca".into()));
         let text = String::from_utf8(sandbox.run(&line).stdout).unwrap();
         assert!(text.contains("rpca: curvature") && text.contains("in L, "), "{text}");
     }
