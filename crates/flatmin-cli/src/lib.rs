@@ -6,7 +6,7 @@
 //! flatmin recover completion --entries u.data --center row-col --penalty auto --predict pairs.tsv
 //! flatmin recover rpca --matrix Y.npy --out X.npy --sparse S.npy
 //! flatmin recover covariance --probes x.npy --targets y.npy --out X.npy
-//! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy
+//! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy --estimator xtrace --probes 96
 //! ```
 //!
 //! A subcommand goes through the same stations for every model: its files are read ([`read`]), they

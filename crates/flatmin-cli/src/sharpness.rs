@@ -141,7 +141,19 @@ impl<'a> Curvature<'a> {
 fn largest(hessian: &dyn SymmetricOperator, seed: u64) -> Result<Extreme, CoreError> {
     let limit = (MEMORY / hessian.order().max(1)).clamp(32, 500);
     let lanczos = Lanczos::default().tolerance(RESIDUAL).stopping(Stopping::Residual);
-    lanczos.seed(seed).limit(limit).largest(hessian)
+    lanczos.seed(seed).limit(limit).largest(hessian).map_err(of_scale)
+}
+
+/// What is not finite in products with a Hessian was finite in the factors.
+fn of_scale(error: CoreError) -> CoreError {
+    match error {
+        CoreError::NotFinite { value, .. } => CoreError::Scale {
+            what: "a product with the Hessian".into(),
+            magnitude: value.abs(),
+            sane: (0.0, f64::MAX),
+        },
+        error => error,
+    }
 }
 
 /// What the estimator finds that is asked for. But for the method that is exact by name it sees products
@@ -160,7 +172,7 @@ fn estimate<B: Budget>(
     let seen: &dyn SymmetricOperator = if method == Method::Exact { hessian } else { &products };
     let found = estimator.trace(seen).map_err(|source| match source {
         CoreError::Parameter { .. } => Error::Option { option: B::OPTION, source },
-        _ => Error::Problem { place: place.to_owned(), source },
+        _ => Error::Problem { place: place.to_owned(), source: of_scale(source) },
     })?;
     Ok(Some(Estimated::new(method, settings.tol, &found)))
 }

@@ -124,11 +124,14 @@ impl fmt::Display for Sharpness {
         write!(f, "  largest eigenvalue  {}", self.largest.note)?;
         let Some(estimated) = &self.estimate else { return Ok(()) };
         let (estimate, std_err) = (estimated.estimate, estimated.std_err);
-        let bar = digits_of_bar(2.0 * std_err);
+        let bar = super::significant(2.0 * std_err, 3);
         write!(f, "\n  estimated trace     {} +- {bar}", digits(estimate))?;
         write!(f, " (two standard errors; {})", estimated.origin())?;
         let error = estimate - self.trace;
-        write!(f, "\n  its error           {:.1e} of the exact trace", error / self.trace)?;
+        match self.trace {
+            0.0 => write!(f, "\n  its error           {error:.1e}")?,
+            t => write!(f, "\n  its error           {:.1e} of the exact trace", error / t)?,
+        }
         if std_err > 0.0 {
             write!(f, ", {:.2} standard errors", error / std_err)?;
         }
@@ -140,10 +143,6 @@ impl fmt::Display for Sharpness {
         }
         Ok(())
     }
-}
-
-fn digits_of_bar(bar: f64) -> String {
-    super::significant(bar, 3)
 }
 
 #[cfg(test)]
