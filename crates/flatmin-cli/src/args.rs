@@ -32,6 +32,14 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The models of which curvature is measured. Where the data are called probes, the budget is not.
+pub type Measured = Models<
+    SharpnessSettings<Probes>,
+    SharpnessSettings<Probes>,
+    SplitSharpnessSettings,
+    SharpnessSettings<Matvecs>,
+>;
+
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -45,14 +53,7 @@ pub enum Command {
     Sharpness {
         /// The model.
         #[command(subcommand)]
-        model: Box<
-            Models<
-                SharpnessSettings<Probes>,
-                SharpnessSettings<Probes>,
-                SplitSharpnessSettings,
-                SharpnessSettings<Matvecs>,
-            >,
-        >,
+        model: Box<Measured>,
     },
 }
 
