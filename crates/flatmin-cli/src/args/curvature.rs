@@ -118,9 +118,9 @@ impl Budget for Matvecs {
     }
 }
 
-/// The arguments with `--probes N` as `--matvecs N` in `flatmin sharpness covariance`, where `--probes`
-/// are the data for every other model's budget to be asked for alike. A file whose name is a whole number is
-/// `./N`.
+/// The arguments, with `--probes N` of `flatmin sharpness covariance` as `--matvecs N`. There `--probes` are
+/// the data, and this way the budget is asked for as of every other model. A file whose name is a whole
+/// number is `./N`.
 pub fn told_apart(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let is = |n: usize, word: &str| arguments.get(n).is_some_and(|argument| argument == word);
