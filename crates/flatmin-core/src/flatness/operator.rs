@@ -90,7 +90,7 @@ impl SymmetricOperator for Gram {
 
 /// An operator given by a function that writes `H V` for a block of vectors `V`.
 ///
-/// Symmetry is the caller's promise; [`check::asymmetry`] tests it.
+/// Symmetry is the caller's promise; [`asymmetry`](super::check::asymmetry) tests it.
 pub struct FromFn<F> {
     order: usize,
     product: F,

@@ -137,6 +137,66 @@ impl DenseMap {
         MatRef::from_column_major_slice(&self.data, self.size(), self.dims.measurements)
     }
 
+    /// The rows of the Jacobian of `(L, R) -> A(L R^T)`, for one block of measurements after the other: hands
+    /// `f` the `A_i R`, row-major, one a column (`k d1 x w`), and the `A_i^T L`, column-major (`k d2 x w`;
+    /// none without `L`).
+    fn jacobian(
+        &self,
+        l: Option<MatRef<'_, f64>>,
+        r: MatRef<'_, f64>,
+        mut f: impl FnMut(MatRef<'_, f64>, MatRef<'_, f64>),
+    ) {
+        let Dims { rows, cols, measurements } = self.dims;
+        let (k, size) = (r.ncols(), self.size());
+        let block = (BLOCK / 4 / size).clamp(1, measurements);
+        let mut left = vec![0.0; k * rows * block];
+        let mut right = Mat::zeros(if l.is_some() { k * cols } else { 0 }, block);
+        for data in self.data.chunks(block * size) {
+            let width = data.len() / size;
+            let left = &mut left[..k * rows * width];
+            // All rows of the block, one a column.
+            let stacked = MatRef::from_column_major_slice(data, cols, rows * width);
+            let images = MatMut::from_column_major_slice_mut(left, k, rows * width);
+            linalg::multiply(images, r.transpose(), stacked);
+            if let Some(l) = l {
+                for i in 0..width {
+                    let image = right.col_as_slice_mut(i);
+                    let image = MatMut::from_column_major_slice_mut(image, cols, k);
+                    linalg::multiply(image, stacked.subcols(i * rows, rows), l);
+                }
+            }
+            let left = MatRef::from_column_major_slice(left, k * rows, width);
+            f(left, right.as_ref().subcols(0, width));
+        }
+    }
+
+    /// `J^T J v` for the Jacobian above, or without `L` for its left part alone.
+    fn jacobian_times(
+        &self,
+        l: Option<MatRef<'_, f64>>,
+        r: MatRef<'_, f64>,
+        v: MatRef<'_, f64>,
+        mut out: MatMut<'_, f64>,
+    ) {
+        let (rows, k, p) = (self.dims.rows, r.ncols(), v.ncols());
+        let (us, vs) = v.split_at_row(k * rows);
+        // Row-major, as the A_i R are.
+        let us = Mat::from_fn(k * rows, p, |a, c| us[(a % k * rows + a / k, c)]);
+        let mut left = Mat::zeros(k * rows, p);
+        let (mut out_left, mut right) = out.as_mut().split_at_row_mut(k * rows);
+        right.fill(0.0);
+        self.jacobian(l, r, |on_left, on_right| {
+            let mut w = linalg::product(on_left.transpose(), us.as_ref());
+            linalg::accumulate(w.as_mut(), on_right.transpose(), vs);
+            linalg::accumulate(left.as_mut(), on_left, w.as_ref());
+            linalg::accumulate(right.as_mut(), on_right, w.as_ref());
+        });
+        for c in 0..p {
+            let column = out_left.as_mut().col_mut(c).iter_mut().enumerate();
+            column.for_each(|(a, o)| *o = left[(a % rows * k + a / rows, c)]);
+        }
+    }
+
     /// `Y_c = sum_i A_i <A_i, X_c>` for matrices kept row-major, one a column (`d1 d2 x p`), in one
     /// pass over the measurements.
     fn normal(&self, x: MatRef<'_, f64>) -> Mat<f64> {
@@ -169,6 +229,10 @@ impl DenseMap {
 
 /// Numbers in a block of measurements that is multiplied twice.
 const BLOCK: usize = 1 << 18;
+
+/// Up to so many columns of the factors a row of the Jacobian is faster formed by the kernel that reads a
+/// measurement once than by matrix products.
+const NARROW: usize = 4;
 
 /// Column `c` of a block of row-major `d1 x d2` matrices as the transpose, `d2 x d1`.
 fn transposed(block: &Mat<f64>, c: usize, cols: usize) -> MatRef<'_, f64> {
@@ -315,6 +379,9 @@ impl LinearMap for DenseMap {
         // Flops a measurement, over 4: d1 d2 p by way of the matrices U R^T + L V^T; k d1 d2 for a
         // row of the Jacobian and k (d1 + d2) p for its products.
         if k * (self.size() + (rows + cols) * p) < self.size() * p {
+            if k > NARROW {
+                return self.jacobian_times(Some(l), r, v, out);
+            }
             let (l_rows, r_columns) = (linalg::row_major(l), linalg::row_major(r.transpose()));
             linalg::sum_of_squares_times(v, out, measurements, |i, gradient| {
                 let (left, right) = gradient.split_at_mut(k * rows);
@@ -343,15 +410,11 @@ impl LinearMap for DenseMap {
     }
 
     fn gradient_times(&self, v: MatRef<'_, f64>, x: MatRef<'_, f64>, out: MatMut<'_, f64>) {
-        let Dims { rows, cols, measurements } = self.dims;
+        let Dims { rows, cols, .. } = self.dims;
         let (k, p) = (v.ncols(), x.ncols());
         // As above, over 2, with half as much to do for a row of the Jacobian.
         if k * (self.size() + 2 * rows * p) < 2 * self.size() * p {
-            linalg::sum_of_squares_times(x, out, measurements, |i, gradient| {
-                let image = MatMut::from_column_major_slice_mut(gradient, rows, k);
-                linalg::multiply(image, MatRef::from_row_major_slice(self.slice(i), rows, cols), v);
-            });
-            return;
+            return self.jacobian_times(None, v, x, out);
         }
         let (mut xs, none) = unstack(x, rows, 0);
         let mut full = Mat::zeros(self.size(), p);
@@ -370,9 +433,16 @@ impl LinearMap for DenseMap {
     fn energies(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> (f64, f64) {
         let Dims { rows, cols, .. } = self.dims;
         let k = l.ncols();
+        let (mut by_r, mut by_l) = (0.0, 0.0);
+        if k > NARROW {
+            self.jacobian(Some(l), r, |left, right| {
+                by_r += left.squared_norm_l2();
+                by_l += right.squared_norm_l2();
+            });
+            return (by_r, by_l);
+        }
         let (l_rows, r_columns) = (linalg::row_major(l), linalg::row_major(r.transpose()));
         let (mut left, mut right) = (vec![0.0; k * rows], vec![0.0; k * cols]);
-        let (mut by_r, mut by_l) = (0.0, 0.0);
         vectorised(
             #[inline(always)]
             || {
@@ -432,7 +502,7 @@ impl LinearMap for DenseMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::check;
+    use crate::operator::{Selection, check};
     use crate::rng::{Role, Stream};
 
     #[test]
@@ -441,6 +511,38 @@ mod tests {
             let mut stream = Stream::new(3, "dense", 0, 0, Role::Measurements);
             let map = DenseMap::new(rows, cols, stream.gaussian_vector(rows * cols * m)).unwrap();
             assert!(check::adjoint(&map, 11) < 1e-12, "{rows} x {cols}, m = {m}");
+        }
+    }
+
+    /// Every way of multiplying a block, against the methods that all maps inherit.
+    #[test]
+    fn products_with_blocks_do_not_depend_on_the_way() {
+        let mut stream = Stream::new(4, "dense", 0, 0, Role::Measurements);
+        for (rows, cols, m) in [(30, 40, 70), (41, 26, 300)] {
+            let map = DenseMap::new(rows, cols, stream.gaussian_vector(rows * cols * m)).unwrap();
+            let inherited = Selection::of(&map, (0..m).collect());
+            for k in [NARROW, NARROW + 1] {
+                let (l, r) = (stream.gaussian_matrix(rows, k), stream.gaussian_matrix(cols, k));
+                let (l, r) = (l.as_ref(), r.as_ref());
+                let (by_r, by_l) = inherited.energies(l, r);
+                let energies = map.energies(l, r);
+                assert!((energies.0 - by_r).abs() < 1e-13 * by_r);
+                assert!((energies.1 - by_l).abs() < 1e-13 * by_l);
+                for p in [1, 3, 30] {
+                    let v = stream.gaussian_matrix(k * (rows + cols), p);
+                    let x = v.subrows(0, k * rows);
+                    let mut pairs = [Mat::full(v.nrows(), p, 9.0), Mat::full(v.nrows(), p, 9.0)];
+                    let mut sides = [Mat::full(x.nrows(), p, 9.0), Mat::full(x.nrows(), p, 9.0)];
+                    for (n, map) in [&map as &dyn LinearMap, &inherited].into_iter().enumerate() {
+                        map.tangent_times(l, r, v.as_ref(), pairs[n].as_mut());
+                        map.gradient_times(r, x, sides[n].as_mut());
+                    }
+                    for [one, other] in [&pairs, &sides] {
+                        let error = (one - other).norm_l2() / other.norm_l2();
+                        assert!(error < 1e-13, "{rows} x {cols}, k = {k}, p = {p}: {error:e}");
+                    }
+                }
+            }
         }
     }
 

@@ -81,7 +81,7 @@ impl Entries {
         mut out: MatMut<'_, f64>,
     ) -> usize {
         let Dims { rows, cols, .. } = self.dims;
-        let k = l.len() / rows;
+        let k = l.len() / rows.max(1);
         let us = interleaved::<W>(v.subrows(0, k * rows), rows);
         let vs = interleaved::<W>(v.subrows(k * rows, k * cols), cols);
         let (mut left, mut right) = (vec![[0.0; W]; k * rows], vec![[0.0; W]; k * cols]);
@@ -113,7 +113,7 @@ impl Entries {
         out: MatMut<'_, f64>,
     ) -> usize {
         let Dims { rows, cols, .. } = self.dims;
-        let k = v.len() / cols;
+        let k = v.len() / cols.max(1);
         let xs = interleaved::<W>(x, rows);
         let mut sums = vec![[0.0; W]; k * rows];
         vectorised(
@@ -136,7 +136,7 @@ impl Entries {
 /// The first `W` columns of a block of column-major matrices of `n` rows, with the rows of the matrices
 /// one after the other and the columns of the block innermost.
 fn interleaved<const W: usize>(block: MatRef<'_, f64>, n: usize) -> Vec<[f64; W]> {
-    let k = block.nrows() / n;
+    let k = block.nrows() / n.max(1);
     let mut out = vec![[0.0; W]; block.nrows()];
     for c in 0..W {
         for (at, value) in block.col(c).iter().enumerate() {
@@ -148,7 +148,7 @@ fn interleaved<const W: usize>(block: MatRef<'_, f64>, n: usize) -> Vec<[f64; W]
 
 /// The inverse of [`interleaved`].
 fn separate<const W: usize>(rows: &[[f64; W]], n: usize, mut out: MatMut<'_, f64>) {
-    let k = rows.len() / n;
+    let k = rows.len() / n.max(1);
     for c in 0..W {
         for (at, value) in out.as_mut().col_mut(c).iter_mut().enumerate() {
             *value = rows[at % n * k + at / n][c];

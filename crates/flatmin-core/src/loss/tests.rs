@@ -1,4 +1,4 @@
-//! Laws of the Hessians, over all maps and shapes.
+//! Laws of the derivatives, over all maps and shapes.
 
 use super::{FactoredLoss, Loss, SymmetricLoss, check};
 use crate::flatness::{PairOperator, SymmetricOperator, image};
@@ -90,6 +90,54 @@ fn assert_blocks(hessian: &dyn SymmetricOperator, case: &str) {
             let error = (block - alone.as_ref().subcols(0, p)).norm_max();
             assert!(error <= 1e-13 * (1.0 + alone.norm_max()), "{case}, {p} columns: {error:e}");
         }
+    }
+}
+
+#[test]
+fn derivatives_agree_with_finite_differences() {
+    for map in maps() {
+        let b = Stream::new(4, "loss", 0, 0, Role::Noise).gaussian_vector(map.dims().measurements);
+        let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
+        let (gradient, hessian) = check::derivatives(&loss, 3, 8);
+        assert!(gradient < 1e-8, "gradient off by {gradient:e}");
+        assert!(hessian < 1e-6, "Hessian off by {hessian:e}");
+    }
+}
+
+/// The exact traces, at a point with residual, against the sum over basis vectors.
+#[test]
+fn exact_traces_equal_basis_vector_traces() {
+    for map in maps() {
+        let dims = map.dims();
+        let mut stream = Stream::new(9, "loss", 0, 0, Role::Start);
+        let b = stream.gaussian_vector(dims.measurements);
+        let loss = FactoredLoss::new(map.as_ref(), &b).unwrap();
+        let k = 3;
+        let (l, r) = (stream.gaussian_matrix(dims.rows, k), stream.gaussian_matrix(dims.cols, k));
+        let block = |rows: usize, left: bool| -> f64 {
+            let mut sum = 0.0;
+            for i in 0..rows {
+                for j in 0..k {
+                    let mut u = Mat::zeros(dims.rows, k);
+                    let mut v = Mat::zeros(dims.cols, k);
+                    if left {
+                        u[(i, j)] = 1.0
+                    } else {
+                        v[(i, j)] = 1.0
+                    }
+                    sum += loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
+                }
+            }
+            sum
+        };
+        let (by_l, by_r) = (block(dims.rows, true), block(dims.cols, false));
+        let rescaling = Rescaling::new(map.as_ref()).unwrap();
+        let (left, right) = rescaling.traces(l.as_ref(), r.as_ref()).unwrap();
+        let scaled = rescaling.scaled_trace(l.as_ref(), r.as_ref()).unwrap();
+        approx::assert_relative_eq!(left, by_l, max_relative = 1e-12);
+        approx::assert_relative_eq!(right, by_r, max_relative = 1e-12);
+        let expected = by_l / dims.rows as f64 + by_r / dims.cols as f64;
+        approx::assert_relative_eq!(scaled, expected, max_relative = 1e-12);
     }
 }
 
