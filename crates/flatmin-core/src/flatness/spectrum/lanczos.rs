@@ -32,8 +32,9 @@ use crate::rng::{Role, Stream};
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Stopping {
-    /// The gap bound, or the residual while that is smaller, but no less than what the last two products added:
-    /// the fewest products. It takes a cluster at the end of the spectrum for one eigenvalue until the
+    /// The gap bound, or the residual while that is smaller, but no less than a quarter of what the last two
+    /// products added, which is what is still to come when the error falls by `5^{1/2}` a product: the
+    /// fewest products. It takes a cluster at the end of the spectrum for one eigenvalue until the
     /// cluster is resolved.
     Gap,
     /// The residual: some eigenvalue is this near.
@@ -216,7 +217,8 @@ impl Lanczos {
             let error = sides.iter().map(|s| s.value + bound(s) - reached).fold(0.0, f64::max);
             let grown = reached - before[0].unwrap_or(reached);
             before = [before[1].or(Some(reached)), Some(reached)];
-            let error = if self.stopping == Stopping::Gap { error.max(grown) } else { error };
+            let error =
+                if self.stopping == Stopping::Gap { error.max(0.25 * grown) } else { error };
             let rounding = ROUNDING * ritz.size();
             let error = error.max(rounding);
             let met = error <= self.tolerance * ritz.size() || ritz.size() == 0.0;
@@ -232,14 +234,11 @@ impl Lanczos {
                 value: side.sign * side.value * scale,
                 vector: vector.into_iter().map(|v| v / size).collect(),
                 residual: (side.residual + rounding) * scale,
-                gap: side.gap.zip(side.kato_temple()).map(|(gap, bound)| GapBound {
-                    bound: (bound + rounding) * scale,
-                    threshold: side.sign * (side.value - gap) * scale,
-                }),
+                gap: side.gap_bound(rounding, scale),
                 error: error * scale,
                 products: j,
                 met,
-                couplings: krylov.couplings.clone(),
+                couplings: krylov.couplings,
                 weight,
                 scale,
                 side,
@@ -292,6 +291,12 @@ impl Side {
     /// `r^2 / (theta - sigma)`.
     fn kato_temple(&self) -> Option<f64> {
         self.gap.map(|gap| self.residual * (self.residual / gap))
+    }
+
+    /// The same in the caller's units, with its hypothesis.
+    fn gap_bound(&self, rounding: f64, scale: f64) -> Option<GapBound> {
+        let bound = (self.kato_temple()? + rounding) * scale;
+        Some(GapBound { bound, threshold: self.sign * (self.value - self.gap?) * scale })
     }
 
     /// `mu - theta`, the solution `x` of `sum_i log(x + theta - theta_i) = sum_i log beta_i - log delta`.
