@@ -1,7 +1,12 @@
 //! The command line.
 
+mod curvature;
 mod ratings;
 
+pub use curvature::{
+    Budget, EstimateSettings, Matvecs, Probes, SharpnessSettings, SplitSharpnessSettings,
+    told_apart,
+};
 pub use ratings::{CentringName, CompletionSettings, RatingSettings, Smoothing};
 
 use crate::models::Models;
@@ -27,6 +32,14 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// The models of which curvature is measured. Where the data are called probes, the budget is not.
+pub type Measured = Models<
+    SharpnessSettings<Probes>,
+    SharpnessSettings<Probes>,
+    SplitSharpnessSettings,
+    SharpnessSettings<Matvecs>,
+>;
+
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -34,13 +47,13 @@ pub enum Command {
     Recover {
         /// The model.
         #[command(subcommand)]
-        model: Box<Models<RecoverySettings, CompletionSettings, SplitSettings>>,
+        model: Box<Models<RecoverySettings, CompletionSettings, SplitSettings, RecoverySettings>>,
     },
     /// Measure how curved the loss is at a pair of factors
     Sharpness {
         /// The model.
         #[command(subcommand)]
-        model: Box<Models<SharpnessSettings, SharpnessSettings, SplitSharpnessSettings>>,
+        model: Box<Measured>,
     },
 }
 
@@ -178,34 +191,6 @@ pub struct SplitSettings {
     pub frames_out: Option<PathBuf>,
 }
 
-/// Where the factors are, and how to report.
-#[derive(Debug, Args)]
-pub struct SharpnessSettings {
-    /// The factors L (d1 x k) and R (d2 x k): .npy or .csv files. For covariance and quadnet each
-    /// column of R must be that of L or its negative; trace_left is then the part of the columns
-    /// with R = L, trace_right that of the others
-    #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"], required = true)]
-    pub factors: Vec<PathBuf>,
-    /// Report as one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Where the factors of the low-rank part are, and how to report.
-#[derive(Debug, Args)]
-pub struct SplitSharpnessSettings {
-    /// The factors L (d1 x k) and R (d2 x k): .npy or .csv files. For frames, h w x k and n x k
-    #[arg(long, num_args = 2, value_names = ["L.npy", "R.npy"], required = true)]
-    pub factors: Vec<PathBuf>,
-    /// Absolute sum that the sparse part may have: the loss is dist^2(Y - L R^T, {sum |S| <= T}), and
-    /// the traces are those of its smooth majoriser
-    #[arg(long, value_name = "T", allow_negative_numbers = true, value_parser = absolute_sum)]
-    pub tau: f64,
-    /// Report as one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// The penalty of a misfit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Penalty {
@@ -339,6 +324,13 @@ mod tests {
             ("flatmin recover rpca --matrix y.npy --lambda -2", "positive"),
             ("flatmin recover rpca --matrix y.npy --penalty 1", "no such penalty"),
             ("flatmin sharpness rpca --matrix y.npy --factors l.npy r.npy", "--tau"),
+            ("flatmin sharpness sensing --data a.npz --factors l r --estimator best", "xnystrace"),
+            ("flatmin sharpness sensing --data a.npz --factors l r --probes 0", "--probes"),
+            ("flatmin sharpness sensing --data a.npz --factors l r --probes 1.5", "--probes"),
+            ("flatmin sharpness sensing --data a.npz --factors l r --tol 0", "positive"),
+            ("flatmin sharpness sensing --data a.npz --factors l r --tol -1", "positive"),
+            ("flatmin sharpness sensing --data a.npz --factors l r --tol nan", "positive"),
+            ("flatmin sharpness covariance --data a.npz --factors l r --matvecs 0", "--matvecs"),
         ] {
             let said = complain(line);
             assert!(said.starts_with("error: ") && said.contains(word), "{line} gives {said}");

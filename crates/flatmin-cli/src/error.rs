@@ -241,6 +241,14 @@ pub enum Error {
     /// A setting that the solvers refuse.
     #[error(transparent)]
     Setting(flatmin::core::Error),
+    /// The setting of one option that is refused.
+    #[error("{option}: {source}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The reason.
+        source: flatmin::core::Error,
+    },
     /// A problem that the solvers refuse.
     #[error("{place}: {source}")]
     Problem {

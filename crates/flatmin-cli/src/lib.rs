@@ -6,7 +6,7 @@
 //! flatmin recover completion --entries u.data --center row-col --penalty auto --predict pairs.tsv
 //! flatmin recover rpca --matrix Y.npy --out X.npy --sparse S.npy
 //! flatmin recover covariance --probes x.npy --targets y.npy --out X.npy
-//! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy
+//! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy --estimator xtrace --probes 96
 //! ```
 //!
 //! A subcommand goes through the same stations for every model: its files are read ([`read`]), they
@@ -51,7 +51,7 @@ const STOPPED: u8 = 3;
 
 /// Runs the command on its arguments, the program's name first.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(args::told_apart(arguments)) {
         Ok(cli) => cli,
         Err(error) => return refuse_or_help(&error),
     };

@@ -1,7 +1,9 @@
 //! What the command says about an answer: one JSON object, or a few lines for a reader.
 
+mod curvature;
 mod ratings;
 
+pub use curvature::{Estimated, Largest, Sharpness};
 pub use ratings::{RatingReport, Recommended, Trial};
 
 use crate::Error;
@@ -229,37 +231,6 @@ impl fmt::Display for Report {
     }
 }
 
-/// The answer of `flatmin sharpness`.
-#[derive(Debug, Clone, Serialize)]
-pub struct Sharpness {
-    /// Name of the model.
-    pub model: &'static str,
-    /// `(1/m) |A(L R^T) - b|^2`.
-    pub loss: f64,
-    /// Trace of the Hessian.
-    pub trace: f64,
-    /// Scaled trace of the Hessian: `trace_left / d1 + trace_right / d2`.
-    pub scaled_trace: f64,
-    /// Trace of its block of `L`; of symmetric factors, of the columns where `R = L`.
-    pub trace_left: f64,
-    /// Trace of its block of `R`; of symmetric factors, of the columns where `R = -L`.
-    pub trace_right: f64,
-    /// What the two blocks are.
-    #[serde(skip)]
-    pub blocks: [&'static str; 2],
-}
-
-impl fmt::Display for Sharpness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: curvature of the loss at the given factors", self.model)?;
-        writeln!(f, "  loss          {}", digits(self.loss))?;
-        writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
-        write!(f, "  trace         {}", digits(self.trace))?;
-        let (left, right) = (digits(self.trace_left), digits(self.trace_right));
-        write!(f, "  ({left} {}, {right} {})", self.blocks[0], self.blocks[1])
-    }
-}
-
 /// A number to eleven significant digits.
 fn digits(value: f64) -> String {
     significant(value, 11)
@@ -326,24 +297,5 @@ mod tests {
         assert_eq!(digits(-0.0), "0");
         assert_eq!(digits(3e-9), "3.0000000000e-9");
         assert_eq!(digits(f64::NAN), "NaN");
-    }
-
-    #[test]
-    fn json_takes_what_is_not_finite_and_keeps_every_bit() {
-        let sharpness = Sharpness {
-            model: "sensing",
-            loss: 0.1 + 0.2,
-            trace: f64::NAN,
-            scaled_trace: f64::INFINITY,
-            trace_left: 5e-324,
-            trace_right: f64::MAX,
-            blocks: ["in L", "in R"],
-        };
-        let json = serde_json::to_string(&sharpness).unwrap();
-        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
-        assert!(value["trace"].is_null() && value["scaled_trace"].is_null());
-        assert_eq!(value["loss"].as_f64().unwrap(), 0.1 + 0.2);
-        assert_eq!(value["trace_left"].as_f64().unwrap(), 5e-324);
-        assert_eq!(value["trace_right"].as_f64().unwrap(), f64::MAX);
     }
 }

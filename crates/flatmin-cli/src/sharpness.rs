@@ -1,52 +1,76 @@
-//! `flatmin sharpness`: the loss and the exact traces of its Hessian at given factors.
+//! `flatmin sharpness`: the loss, the exact traces and the largest eigenvalue of its Hessian at given
+//! factors, and what an estimator makes of the trace from products with the Hessian alone.
 //!
 //! Symmetric models have one block of factors `U = (U1, U2)` with signs `s`, and the loss
-//! `(1/m) |A(U diag(s) U^T) - b|^2`; with residuals `r_i`, the columns of `U` of one sign share
-//!
-//! ```text
-//! (8/m) <sum_i A_i^2, U_j U_j^T> + (4/m) k_j s_j sum_i r_i tr A_i,      k_j columns of sign s_j
-//! ```
-//!
-//! of the trace of its Hessian.
+//! `(1/m) |A(U diag(s) U^T) - b|^2`; the others have the loss `(1/m) |A(L R^T) - b|^2` of two blocks.
 
-use crate::args::{SharpnessSettings, SplitSharpnessSettings};
+use crate::args::{Budget, EstimateSettings, SharpnessSettings, SplitSharpnessSettings};
 use crate::models::{Model, Problem, RpcaFiles};
-use crate::report::{self, Sharpness};
+use crate::report::{self, Estimated, Largest, Sharpness};
 use crate::{Ending, Error, read};
-use flatmin::core::{Domain, Error as CoreError, Mat, MatRef, SymmetricLoss};
+use flatmin::core::flatness::spectrum::{Extreme, Lanczos, Stopping};
+use flatmin::core::flatness::{Estimator, FromFn, Method, PairOperator, SymmetricOperator};
+use flatmin::core::{Domain, Error as CoreError, Mat, MatMut, MatRef, SymmetricLoss};
 use flatmin::rpca::RobustLoss;
 use std::path::{Path, PathBuf};
 
 /// By how much of a column's largest element two columns may differ and count as equal.
 const ROUNDING: f64 = 1e-12;
 
+/// Residual of the largest eigenvalue, relative to the norm of the Hessian. The eigenvalue itself is then
+/// off by the square of it, divided by the gap to the next.
+const RESIDUAL: f64 = 1e-8;
+
+/// Numbers that the vectors of Lanczos may fill: 1 GB.
+const MEMORY: usize = 1 << 27;
+
 /// Runs the subcommand for a model.
 ///
 /// # Errors
 /// For bad input, and when the report cannot be written.
-pub fn run<M: Model>(files: &M, settings: &SharpnessSettings) -> Result<Ending, Error> {
+pub fn run<M: Model, B: Budget>(
+    files: &M,
+    settings: &SharpnessSettings<B>,
+) -> Result<Ending, Error> {
     let (l, r, place) = factors(&settings.factors)?;
     let (l, r) = (l.as_ref(), r.as_ref());
     let problem = M::pose(files.read()?)?;
     let refused = |source| Error::Problem { place: place.clone(), source };
-    // Says whether the factors fit the problem, which the losses take for granted.
-    let factored = factored::<M>(&problem, l, r).map_err(refused)?;
-    let sharpness = match problem.domain() {
-        Domain::General => factored,
+    let dims = problem.map().dims();
+    fit((dims.rows, dims.cols), l, r).map_err(refused)?;
+    let report = match problem.domain() {
+        Domain::General => {
+            let loss = problem.loss().map_err(refused)?;
+            let hessian = loss.hessian(l, r).map_err(refused)?;
+            let curvature = Curvature::of_pair(M::NAME, hessian.value(), &hessian);
+            curvature.measure(&settings.estimate, &place)?
+        }
         Domain::Symmetric | Domain::Semidefinite => {
             let signs = signs(l, r).map_err(|column| {
                 let place = place.clone();
                 Error::Asymmetric { place, column }
             })?;
-            symmetric::<M>(&problem, l, &signs).map_err(refused)?
+            let (u, positive) = sorted(l, &signs);
+            let negative = signs.len() - positive;
+            let loss = SymmetricLoss::new(problem.map(), problem.targets(), positive, negative);
+            let hessian = loss.and_then(|loss| loss.hessian(u.as_ref())).map_err(refused)?;
+            let (left, right) = hessian.traces();
+            let curvature = Curvature {
+                model: M::NAME,
+                loss: hessian.value(),
+                traces: (left, right),
+                scaled_trace: (left + right) / dims.rows as f64,
+                blocks: ["where R = L", "where R = -L"],
+                hessian: &hessian,
+            };
+            curvature.measure(&settings.estimate, &place)?
         }
     };
-    report::print(&sharpness, settings.json)?;
-    Ok(Ending::Solved)
+    finish(&report, settings.json)
 }
 
 /// Runs the subcommand for robust PCA: the loss is `dist^2(Y - L R^T, {sum |S| <= tau})`, and the
-/// traces are those of the smooth majoriser that touches it at the factors.
+/// Hessian that of the smooth majoriser that touches it at the factors.
 ///
 /// # Errors
 /// For bad input, and when the report cannot be written.
@@ -54,87 +78,126 @@ pub fn split(files: &RpcaFiles, settings: &SplitSharpnessSettings) -> Result<End
     let (l, r, place) = factors(&settings.factors)?;
     let (l, r) = (l.as_ref(), r.as_ref());
     let split = files.read()?.pose()?;
-    let measure = || {
-        let loss = RobustLoss::new(split.problem(), settings.tau)?;
-        let value = loss.value(l, r)?;
-        let majoriser = loss.majoriser(l, r)?;
-        let (trace_left, trace_right) = majoriser.traces(l, r)?;
+    let refused = |source| Error::of_problem(&place, source);
+    let loss = RobustLoss::new(split.problem(), settings.tau).map_err(refused)?;
+    let value = loss.value(l, r).map_err(refused)?;
+    let majoriser = loss.majoriser(l, r).map_err(refused)?;
+    let hessian = majoriser.hessian(l, r).map_err(refused)?;
+    let curvature = Curvature::of_pair(RpcaFiles::NAME, value, &hessian);
+    finish(&curvature.measure(&settings.estimate, &place)?, settings.json)
+}
+
+fn finish(report: &Sharpness, json: bool) -> Result<Ending, Error> {
+    report::print(report, json)?;
+    let stopped = report.estimate.as_ref().is_some_and(Estimated::stopped);
+    Ok(if stopped { Ending::Stopped } else { Ending::Solved })
+}
+
+/// A Hessian and what is known of it in closed form.
+struct Curvature<'a> {
+    model: &'static str,
+    loss: f64,
+    traces: (f64, f64),
+    scaled_trace: f64,
+    blocks: [&'static str; 2],
+    hessian: &'a dyn SymmetricOperator,
+}
+
+impl<'a> Curvature<'a> {
+    /// Curvature in both factors.
+    fn of_pair<H: PairOperator>(model: &'static str, loss: f64, hessian: &'a H) -> Curvature<'a> {
+        Curvature {
+            model,
+            loss,
+            traces: hessian.traces(),
+            scaled_trace: hessian.scaled_trace(),
+            blocks: ["in L", "in R"],
+            hessian,
+        }
+    }
+
+    /// The report, with what is found from products with the Hessian.
+    fn measure<B: Budget>(
+        &self,
+        settings: &EstimateSettings<B>,
+        place: &str,
+    ) -> Result<Sharpness, Error> {
+        let (trace_left, trace_right) = self.traces;
         Ok(Sharpness {
-            model: RpcaFiles::NAME,
-            loss: value,
+            model: self.model,
+            loss: self.loss,
             trace: trace_left + trace_right,
-            scaled_trace: majoriser.scaled_trace(l, r)?,
+            scaled_trace: self.scaled_trace,
             trace_left,
             trace_right,
-            blocks: ["in L", "in R"],
+            blocks: self.blocks,
+            estimate: estimate(self.hessian, settings, place)?,
+            largest: Largest::new(largest(self.hessian, settings.seed)),
         })
-    };
-    let sharpness = measure().map_err(|source| Error::of_problem(&place, source))?;
-    report::print(&sharpness, settings.json)?;
-    Ok(Ending::Solved)
+    }
 }
 
-/// Curvature in both factors.
-fn factored<M: Model>(
-    problem: &M::Problem,
+/// The largest eigenvalue. Stopping by the residual proves that there is an eigenvalue this near.
+fn largest(hessian: &dyn SymmetricOperator, seed: u64) -> Result<Extreme, CoreError> {
+    let limit = (MEMORY / hessian.order().max(1)).clamp(32, 500);
+    let lanczos = Lanczos::default().tolerance(RESIDUAL).stopping(Stopping::Residual);
+    lanczos.seed(seed).limit(limit).largest(hessian).map_err(of_scale)
+}
+
+/// What is not finite in products with a Hessian was finite in the factors.
+fn of_scale(error: CoreError) -> CoreError {
+    match error {
+        CoreError::NotFinite { value, .. } => CoreError::Scale {
+            what: "a product with the Hessian".into(),
+            magnitude: value.abs(),
+            sane: (0.0, f64::MAX),
+        },
+        error => error,
+    }
+}
+
+/// What the estimator finds that is asked for. But for the method that is exact by name it sees products
+/// only, since the closed form is what it is compared with.
+fn estimate<B: Budget>(
+    hessian: &dyn SymmetricOperator,
+    settings: &EstimateSettings<B>,
+    place: &str,
+) -> Result<Option<Estimated>, Error> {
+    let Some(method) = settings.method() else { return Ok(None) };
+    let matvecs = settings.budget.products();
+    let estimator = Estimator { method, matvecs, seed: settings.seed, tolerance: settings.tol };
+    let products = FromFn::new(hessian.order(), |v: MatRef<'_, f64>, out: MatMut<'_, f64>| {
+        hessian.apply(v, out);
+    });
+    let seen: &dyn SymmetricOperator = if method == Method::Exact { hessian } else { &products };
+    let found = estimator.trace(seen).map_err(|source| match source {
+        CoreError::Parameter { .. } => Error::Option { option: B::OPTION, source },
+        _ => Error::Problem { place: place.to_owned(), source: of_scale(source) },
+    })?;
+    Ok(Some(Estimated::new(method, settings.tol, &found)))
+}
+
+/// Whether there are factors of the problem's shape.
+fn fit(
+    (rows, cols): (usize, usize),
     l: MatRef<'_, f64>,
     r: MatRef<'_, f64>,
-) -> Result<Sharpness, CoreError> {
-    let rescaling = problem.rescaling()?;
-    let (trace_left, trace_right) = rescaling.traces(l, r)?;
-    Ok(Sharpness {
-        model: M::NAME,
-        loss: problem.loss()?.value(l, r),
-        trace: trace_left + trace_right,
-        scaled_trace: rescaling.scaled_trace(l, r)?,
-        trace_left,
-        trace_right,
-        blocks: ["in L", "in R"],
+) -> Result<(), CoreError> {
+    if l.nrows() == rows && r.nrows() == cols && l.ncols() == r.ncols() {
+        return Ok(());
+    }
+    Err(CoreError::Shape {
+        what: "the factors",
+        expected: format!("shapes {rows} x k and {cols} x k"),
+        got: format!("{} x {} and {} x {}", l.nrows(), l.ncols(), r.nrows(), r.ncols()),
     })
 }
 
-/// Curvature in the one factor `U` of `U diag(s) U^T`, given with the signs of its columns.
-fn symmetric<M: Model>(
-    problem: &M::Problem,
-    u: MatRef<'_, f64>,
-    signs: &[f64],
-) -> Result<Sharpness, CoreError> {
-    let with_sign = |sign: f64| {
-        let columns: Vec<usize> = (0..signs.len()).filter(|&j| signs[j] == sign).collect();
-        Mat::from_fn(u.nrows(), columns.len(), |i, j| u[(i, columns[j])])
-    };
-    let (u1, u2) = (with_sign(1.0), with_sign(-1.0));
-    let (map, targets) = (problem.map(), problem.targets());
-    let (d, m) = (u.nrows() as f64, targets.len() as f64);
-    let loss = SymmetricLoss::new(map, targets, u1.ncols(), u2.ncols())?;
-    let both = Mat::from_fn(u.nrows(), u.ncols(), |i, j| match j.checked_sub(u1.ncols()) {
-        None => u1[(i, j)],
-        Some(j) => u2[(i, j)],
-    });
-
-    let signed = Mat::from_fn(u.nrows(), u.ncols(), |i, j| signs[j] * u[(i, j)]);
-    let mut residual = vec![0.0; targets.len()];
-    map.apply_factored(u, signed.as_ref(), &mut residual);
-    residual.iter_mut().zip(targets).for_each(|(r, b)| *r -= b);
-    // sum_i r_i tr A_i = tr A*(r).
-    let back = map.adjoint_matrix(&residual);
-    let traces: f64 = (0..back.nrows()).map(|i| back[(i, i)]).sum();
-
-    // D^2 = sum_i A_i^2 / (m d).
-    let gram = problem.rescaling()?.d1_squared;
-    let part = |u: &Mat<f64>, sign: f64| {
-        8.0 * d * gram.form(u.as_ref()) + sign * u.ncols() as f64 * 4.0 / m * traces
-    };
-    let trace = loss.trace(both.as_ref());
-    Ok(Sharpness {
-        model: M::NAME,
-        loss: loss.value(both.as_ref()),
-        trace,
-        scaled_trace: trace / d,
-        trace_left: part(&u1, 1.0),
-        trace_right: part(&u2, -1.0),
-        blocks: ["where R = L", "where R = -L"],
-    })
+/// The columns of `U`, those of sign `+1` first, and how many these are.
+fn sorted(u: MatRef<'_, f64>, signs: &[f64]) -> (Mat<f64>, usize) {
+    let of_sign = |sign: f64| (0..signs.len()).filter(move |&j| signs[j] == sign);
+    let columns: Vec<usize> = of_sign(1.0).chain(of_sign(-1.0)).collect();
+    (Mat::from_fn(u.nrows(), u.ncols(), |i, j| u[(i, columns[j])]), of_sign(1.0).count())
 }
 
 /// The signs with `R = L diag(s)`, or the first column that has none. A column of zeros counts as

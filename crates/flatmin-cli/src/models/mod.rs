@@ -27,9 +27,14 @@ use clap::{Args, Subcommand};
 use std::path::Path;
 
 /// What a subcommand does, and the model that it does it for: one of linear measurements, among them
-/// completion, whose entries may be ratings, or a split.
+/// completion, whose entries may be ratings, and covariance, whose data are called probes, or a split.
 #[derive(Debug, Subcommand)]
-pub enum Models<Settings: Args, CompletionSettings: Args, SplitSettings: Args> {
+pub enum Models<
+    Settings: Args,
+    CompletionSettings: Args,
+    SplitSettings: Args,
+    CovarianceSettings: Args,
+> {
     /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
     Sensing(Task<SensingFiles, Settings>),
     /// Bilinear sensing: y_i = a_i^T X b_i
@@ -40,7 +45,7 @@ pub enum Models<Settings: Args, CompletionSettings: Args, SplitSettings: Args> {
     Rpca(Task<RpcaFiles, SplitSettings>),
     /// Covariance estimation: y_i = x_i^T X x_i with X positive semidefinite (rank 1: phase
     /// retrieval)
-    Covariance(Task<CovarianceFiles, Settings>),
+    Covariance(Task<CovarianceFiles, CovarianceSettings>),
     /// Network of quadratic activations: y_i = x_i^T X x_i with X = U1 U1^T - U2 U2^T
     #[command(name = "quadnet")]
     QuadNet(Task<QuadNetFiles, Settings>),

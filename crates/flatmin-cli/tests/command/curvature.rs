@@ -4,13 +4,13 @@ use crate::refusals::all_refused;
 use crate::sandbox::Sandbox;
 use serde_json::Value;
 
-fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
 }
 
 /// A polynomial of degree four along every line has `f'' = (4 D(1/2) - D(1)) / 3` at 0, exactly,
 /// with the second differences `D(h) = (f(h) - 2 f(0) + f(-h)) / h^2`.
-fn second_derivative(f: impl Fn(f64) -> f64) -> f64 {
+pub(crate) fn second_derivative(f: impl Fn(f64) -> f64) -> f64 {
     let difference = |h: f64| (f(h) - 2.0 * f(0.0) + f(-h)) / (h * h);
     (4.0 * difference(0.5) - difference(1.0)) / 3.0
 }
@@ -71,7 +71,7 @@ fn symmetric_factors() {
                 let error = (number(&sharp[field]) - value).abs();
                 assert!(error <= 1e-12 * value.abs(), "{signs:?} {field}: {sharp}, not {value}");
             }
-            assert_eq!(sharp.as_object().unwrap().len(), 6);
+            assert_eq!(sharp.as_object().unwrap().len(), 7);
             let text = String::from_utf8(sandbox.run(&line).stdout).unwrap();
             assert!(text.contains("where R = L, "), "{text}");
         }
@@ -139,8 +139,9 @@ fn factors_that_do_not_fit() {
     all_refused(&sandbox, &[(&format!("{line} L.npy four.npy"), &["3 x k and 3 x k", "4 x 2"])]);
 }
 
-/// `dist^2(E, {sum |S| <= tau})`: the projection takes `theta` off every entry, at least to zero.
-fn squared_distance(e: &[f64], tau: f64) -> f64 {
+/// The projection onto `{sum |S| <= tau}` takes this off the absolute value of every entry, at least to
+/// zero.
+pub(crate) fn threshold(e: &[f64], tau: f64) -> f64 {
     let left = |theta: f64| e.iter().map(|e| (e.abs() - theta).max(0.0)).sum::<f64>();
     let (mut low, mut high) = (0.0, e.iter().fold(0.0, |m: f64, e| m.max(e.abs())));
     if left(0.0) <= tau {
@@ -150,7 +151,13 @@ fn squared_distance(e: &[f64], tau: f64) -> f64 {
         let middle = 0.5 * (low + high);
         if left(middle) > tau { low = middle } else { high = middle }
     }
-    e.iter().map(|e| e.abs().min(high).powi(2)).sum()
+    high
+}
+
+/// `dist^2(E, {sum |S| <= tau})`.
+fn squared_distance(e: &[f64], tau: f64) -> f64 {
+    let theta = threshold(e, tau);
+    e.iter().map(|e| e.abs().min(theta).powi(2)).sum()
 }
 
 /// The loss by bisection, the traces by `2 |L|^2` and `2 |R|^2`.
@@ -179,7 +186,7 @@ fn factors_of_a_split() {
         for (field, value) in expected {
             assert!((number(&sharp[field]) / value - 1.0).abs() < 1e-14, "{field}: {sharp}");
         }
-        assert_eq!((sharp.as_object().unwrap().len(), &sharp["model"]), (6, &"rpca".into()));
+        assert_eq!((sharp.as_object().unwrap().len(), &sharp["model"]), (7, &"rpca".into()));
         let text = String::from_utf8(sandbox.run(&line).stdout).unwrap();
         assert!(text.contains("rpca: curvature") && text.contains("in L, "), "{text}");
     }

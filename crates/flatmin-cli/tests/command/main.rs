@@ -4,6 +4,7 @@
 
 mod curvature;
 mod damage;
+mod estimates;
 mod inputs;
 mod noise;
 mod outputs;

@@ -86,7 +86,7 @@ fn everything_is_written_and_agrees() {
     assert!((number(&sharp["trace"]) / (left + right) - 1.0).abs() < 1e-12);
     assert!((trace / (left / 3.0 + right / 3.0) - 1.0).abs() < 1e-12);
     assert!(number(&sharp["loss"]) < 1e-12);
-    assert_eq!(sharp.as_object().unwrap().len(), 6);
+    assert_eq!(sharp.as_object().unwrap().len(), 7);
 }
 
 /// Against the definition: `trace_L = (2/m) sum_i |A_i R|^2`, and so on.
@@ -113,7 +113,7 @@ fn sharpness_of_any_factors() {
         assert!((sharp[field].as_f64().unwrap() / value - 1.0).abs() < 1e-14, "{field}: {sharp}");
     }
     let text = String::from_utf8(sandbox.run(line).stdout).unwrap();
-    assert!(text.contains("loss          36.5"), "{text}");
+    assert!(text.contains("loss                36.5"), "{text}");
 }
 
 #[test]

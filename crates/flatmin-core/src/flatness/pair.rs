@@ -1,7 +1,7 @@
 //! Operators on pairs of factors, and their scaling by the sizes of the two blocks.
 
 use super::SymmetricOperator;
-use crate::linalg::{Par, leading_svd};
+use crate::linalg::{Par, svd};
 use crate::{Mat, MatMut, MatRef};
 
 /// A symmetric operator on pairs `(U, V)` of shapes `d1 x k` and `d2 x k`, in the coordinates
@@ -80,7 +80,7 @@ impl<H: PairOperator + ?Sized> SymmetricOperator for Scaled<'_, H> {
 /// Hessians of measurements that treat all directions alike have theirs near it. `None` where both factors
 /// are zero.
 pub(crate) fn leading_direction(l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Option<Vec<f64>> {
-    let (left, right) = (leading_svd(l, 1, Par::Seq).ok()?, leading_svd(r, 1, Par::Seq).ok()?);
+    let (left, right) = (svd(l, Par::Seq).ok()?, svd(r, Par::Seq).ok()?);
     let (sigma, rho) = (*left.s.first()?, *right.s.first()?);
     let outer = |scale: f64, u: &Mat<f64>, v: &Mat<f64>| -> Vec<f64> {
         let (u, v) = (u.col(0), v.col(0));

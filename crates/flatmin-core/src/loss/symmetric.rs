@@ -12,7 +12,7 @@
 
 use super::{check_targets, hessian::check_factor};
 use crate::flatness::SymmetricOperator;
-use crate::linalg::{Par, kernel::dot, leading_svd, product, scale_columns};
+use crate::linalg::{Par, kernel::dot, product, scale_columns, svd};
 use crate::operator::{LinearMap, stack, unstack};
 use crate::{Error, Mat, MatMut, MatRef};
 
@@ -267,7 +267,7 @@ impl SymmetricOperator for SymmetricHessian<'_> {
     /// `V = u (diag(s) v)^T` for the leading singular vectors of `U`, by which `U diag(s) V^T` is
     /// `|U|_op u u^T`.
     fn leading_direction(&self) -> Option<Vec<f64>> {
-        let leading = leading_svd(self.u.as_ref(), 1, Par::Seq).ok()?;
+        let leading = svd(self.u.as_ref(), Par::Seq).ok()?;
         let size = *leading.s.first()?;
         let (u, v) = (leading.u.col(0), leading.v.col(0));
         let columns = v.iter().zip(&self.loss.signs);

@@ -87,6 +87,11 @@ impl Method {
         }
     }
 
+    /// Whether a larger round of a run to a tolerance has no use for the products of the ones before.
+    fn starts_anew(self) -> bool {
+        matches!(self, Method::HutchPlusPlus | Method::XTrace)
+    }
+
     /// The fewest products that give an error bar.
     fn least(self) -> usize {
         match self {
@@ -230,10 +235,16 @@ impl Estimator {
         loop {
             let (mean, method) = state.round(self, &mut products, round)?;
             let reached = CAUTION * mean.std_err <= tolerance * mean.value.abs();
-            if reached || round >= limit || products.spent >= limit {
+            let left = if self.method.starts_anew() {
+                limit.saturating_sub(products.spent)
+            } else {
+                limit
+            };
+            let next = (2 * round).min(left);
+            if reached || next <= round {
                 return self.conclude(mean, method, &products);
             }
-            round = (2 * round).min(limit);
+            round = next;
         }
     }
 
@@ -294,7 +305,9 @@ impl Estimator {
         }
         let limit =
             self.matvecs.unwrap_or(if self.tolerance.is_some() { n.max(FIRST_ROUND) } else { 96 });
-        if limit < self.method.least().min(n) {
+        // All unit vectors are as good, but to a mean over independent probes.
+        let independent = matches!(self.method, Method::Hutchinson(_));
+        if limit < self.method.least() && (limit < n || independent) {
             return Err(Error::Parameter {
                 name: "the number of products",
                 rule: "at least 2, for xnystrace 3, for auto 4, for hutch++ and xtrace 6",
@@ -385,8 +398,9 @@ impl State {
     ) -> Result<(Mean, Method), Error> {
         let n = products.order();
         if self.signs == Some(true) {
-            let signs = Probes::Rademacher;
-            hutchinson::extend(&mut self.samples, products, signs, seed, matvecs)?;
+            let (signs, before) =
+                (Probes::Rademacher, self.subspace.as_ref().map_or(0, Subspace::dimension));
+            hutchinson::extend(&mut self.samples, products, signs, seed, matvecs - before)?;
             return Ok((Mean::of(&self.samples), Method::Hutchinson(signs)));
         }
         let subspace = self.subspace.take().unwrap_or_else(|| Subspace::empty(n));

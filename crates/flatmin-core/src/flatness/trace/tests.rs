@@ -244,7 +244,13 @@ fn small_and_empty_operators() {
         let (h, _) = rotated(&decaying(n), n as u64);
         let trace: f64 = decaying(n).iter().sum();
         for method in stochastic() {
-            for matvecs in method.least()..12 {
+            let least = method.least();
+            // A single product is refused or exact.
+            match Estimator::new(method).matvecs(1).trace(&black_box(h.clone())) {
+                Ok(estimate) => assert_eq!((n, estimate.std_err), (1, 0.0)),
+                Err(error) => assert!(matches!(error, Error::Parameter { .. }), "{error}"),
+            }
+            for matvecs in least..12 {
                 let estimator = Estimator::new(method).matvecs(matvecs).seed(n as u64);
                 let estimate = estimator.trace(&black_box(h.clone())).unwrap();
                 assert!(estimate.value.is_finite() && estimate.std_err.is_finite(), "{method}");
@@ -339,6 +345,7 @@ fn runs_to_a_tolerance_end_within_it() {
                     let close = (run.value / trace - 1.0).abs() <= tolerance;
                     // XTrace pays for its rounds anew, and may come to the limit.
                     assert!(run.converged || method == Method::XTrace, "{run:?}");
+                    assert!(run.matvecs <= n, "{run:?}");
                     close || !run.converged
                 });
                 assert!(within.count() >= 19, "{method} to {tolerance:e}, spectrum {case}");
