@@ -59,7 +59,7 @@ fn bad_usage_and_bad_sweeps_exit_with_two() -> Outcome {
     for (words, part) in [
         (
             vec!["fig9"],
-            "rpca, scaling-exact, scaling-noise, ratings, and the groups fig3, fig4, scaling, semidefinite",
+            "scaling-noise, ratings, estimators, and the groups fig3, fig4, scaling, semidefinite",
         ),
         (vec!["--jobs", "none"], "--jobs must be"),
         (vec!["--spec", spec.as_str()], "unknown field `rnak`"),
