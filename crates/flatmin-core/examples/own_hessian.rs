@@ -11,7 +11,7 @@
 use flatmin_core::Error;
 use flatmin_core::flatness::spectrum::{Lanczos, Quadrature};
 use flatmin_core::flatness::{Estimator, Method};
-use flatmin_core::loss::Loss;
+use flatmin_core::loss::{Loss, check_point};
 use flatmin_core::rng::{Role, Stream};
 
 const INPUTS: usize = 20;
@@ -44,11 +44,13 @@ impl Loss for Network {
         UNITS * INPUTS + UNITS
     }
 
-    fn value(&self, x: &[f64]) -> f64 {
+    fn value(&self, x: &[f64]) -> Result<f64, Error> {
         self.value_and_gradient(x, &mut vec![0.0; x.len()])
     }
 
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
+        check_point(self.order(), gradient)?;
         let m = self.targets.len() as f64;
         let (weights, output) = x.split_at(UNITS * INPUTS);
         gradient.fill(0.0);
@@ -65,7 +67,7 @@ impl Loss for Network {
                 row.zip(input).for_each(|(g, x)| *g += slope * x);
             }
         }
-        value
+        Ok(value)
     }
 }
 
@@ -102,13 +104,13 @@ fn main() -> Result<(), Error> {
     let mut stream = Stream::new(1, "own hessian", 0, 0, Role::Start);
     let mut x: Vec<f64> = (0..network.order()).map(|_| 0.3 * stream.gaussian()).collect();
     let mut gradient = vec![0.0; x.len()];
-    println!("at the start, loss {:.4}", network.value(&x));
+    println!("at the start, loss {:.4}", network.value(&x)?);
     measure(&network, &x)?;
 
     for _ in 0..1000 {
-        network.value_and_gradient(&x, &mut gradient);
+        network.value_and_gradient(&x, &mut gradient)?;
         x.iter_mut().zip(&gradient).for_each(|(x, g)| *x -= 0.2 * g);
     }
-    println!("after 1000 steps of gradient descent, loss {:.4}", network.value(&x));
+    println!("after 1000 steps of gradient descent, loss {:.4}", network.value(&x)?);
     measure(&network, &x)
 }

@@ -130,7 +130,7 @@ mod tests {
             let drawn = |trial: u64| {
                 let Planted { problem, .. } = draw(trial);
                 let loss = SymmetricLoss::new(problem.map(), problem.targets(), k, 0).unwrap();
-                loss.trace(l.as_ref())
+                loss.trace(l.as_ref()).unwrap()
             };
             let off = deviations(population_trace(l.as_ref(), trace), drawn);
             assert!(off.abs() < 3.5, "{order}: {off} standard errors");

@@ -120,7 +120,7 @@ fn every_matrix_that_fits_is_equally_flat() {
         let (values, vectors) = symmetric_eigen(x.as_ref(), Par::Seq).unwrap();
         let l = Mat::from_fn(9, 9, |i, j| vectors[(i, j)] * values[j].max(0.0).sqrt());
         let loss = SymmetricLoss::new(problem.map(), problem.targets(), 9, 0).unwrap();
-        let trace = loss.trace(l.as_ref());
+        let trace = loss.trace(l.as_ref()).unwrap();
         assert!((trace - 8.0 * 9.0 * value).abs() < 1e-7 * trace);
     }
     for answer in [problem.flat().solve().unwrap(), problem.nuclear().solve().unwrap()] {

@@ -52,8 +52,8 @@ impl QuadNet {
     /// let flat = problem.flat().solve()?;
     /// let student = Network::from_recovery(&flat)?.padded(3, 3)?;
     /// let loss = problem.network_loss(3, 3)?;
-    /// assert!(loss.value(student.weights().as_ref()) < 1e-12);
-    /// assert!((loss.trace(student.weights().as_ref()) - 16.0 * flat.objective).abs() < 1e-6);
+    /// assert!(loss.value(student.weights().as_ref())? < 1e-12);
+    /// assert!((loss.trace(student.weights().as_ref())? - 16.0 * flat.objective).abs() < 1e-6);
     /// # Ok::<(), flatmin_quadnet::Error>(())
     /// ```
     ///

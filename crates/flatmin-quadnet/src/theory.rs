@@ -186,7 +186,7 @@ mod tests {
             let drawn = |trial: u64| {
                 let Planted { problem, .. } = draw(trial);
                 let loss = SymmetricLoss::new(problem.map(), problem.targets(), k1, k2).unwrap();
-                loss.traces(weights.as_ref())
+                loss.traces(weights.as_ref()).unwrap()
             };
             for off in
                 [deviations(expected.0, |t| drawn(t).0), deviations(expected.1, |t| drawn(t).1)]

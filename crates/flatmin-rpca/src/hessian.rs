@@ -13,7 +13,7 @@
 use crate::loss::{Majoriser, check, difference, squared};
 use flatmin_core::flatness::{PairOperator, PopulationHessian, SymmetricOperator};
 use flatmin_core::linalg::{accumulate, multiply, product};
-use flatmin_core::loss::Loss;
+use flatmin_core::loss::{Loss, check_point};
 use flatmin_core::operator::{stack, unstack};
 use flatmin_core::{Error, Mat, MatMut, MatRef, error::finite};
 
@@ -76,7 +76,7 @@ impl Majoriser<'_> {
     /// let problem = RobustPca::new(Mat::full(1, 1, 1.0).as_ref())?;
     /// let one = Mat::full(1, 1, 1.0);
     /// let majoriser = RobustLoss::new(&problem, 0.0)?.majoriser(one.as_ref(), one.as_ref())?;
-    /// assert_eq!(majoriser.of_width(1)?.value(&[2.0, 3.0]), 25.0);
+    /// assert_eq!(majoriser.of_width(1)?.value(&[2.0, 3.0])?, 25.0);
     /// # Ok::<(), flatmin_rpca::Error>(())
     /// ```
     ///
@@ -197,13 +197,16 @@ impl Loss for OfWidth<'_> {
         self.width * (rows + cols)
     }
 
-    fn value(&self, x: &[f64]) -> f64 {
+    fn value(&self, x: &[f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
         let (l, r) = self.factors(x);
         let target = self.majoriser.target.as_ref();
-        difference(self.majoriser.problem, target, l, r).squared_norm_l2()
+        Ok(difference(self.majoriser.problem, target, l, r).squared_norm_l2())
     }
 
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
+        check_point(self.order(), gradient)?;
         let ((rows, cols), k) = (self.majoriser.problem.shape(), self.width);
         let (l, r) = self.factors(x);
         let f = difference(self.majoriser.problem, self.majoriser.target.as_ref(), l, r);
@@ -212,17 +215,11 @@ impl Loss for OfWidth<'_> {
         multiply(MatMut::from_column_major_slice_mut(right, cols, k), f.transpose(), l);
         // The difference is the residual with the other sign.
         gradient.iter_mut().for_each(|g| *g *= -2.0);
-        f.squared_norm_l2()
+        Ok(f.squared_norm_l2())
     }
 
     fn hessian<'a>(&'a self, x: &'a [f64]) -> Result<Box<dyn SymmetricOperator + 'a>, Error> {
-        if x.len() != self.order() {
-            return Err(Error::Shape {
-                what: "the point",
-                expected: format!("length {}", self.order()),
-                got: format!("length {}", x.len()),
-            });
-        }
+        check_point(self.order(), x)?;
         let (l, r) = self.factors(x);
         Ok(Box::new(self.majoriser.hessian(l, r)?))
     }

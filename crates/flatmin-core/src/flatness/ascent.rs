@@ -21,6 +21,7 @@ use super::spectrum::Lanczos;
 use crate::Error;
 use crate::error::finite;
 use crate::linalg::norm;
+use crate::loss::Loss;
 use crate::rng::{Role, Stream};
 
 /// A function on flat vectors: returns its value and writes its gradient, both of the first argument.
@@ -100,6 +101,29 @@ impl Ascent {
     pub fn seed(mut self, seed: u64) -> Ascent {
         self.seed = seed;
         self
+    }
+
+    /// The gap of a loss at `x`, with its Hessian there to lead the way.
+    ///
+    /// ```
+    /// use flatmin_core::flatness::ascent::Ascent;
+    /// use flatmin_core::{DenseMap, FactoredLoss};
+    /// // (l r - 1)^2 at l = r = 1, where it vanishes: H has the eigenvalues 4 and 0.
+    /// let map = DenseMap::new(1, 1, vec![1.0])?;
+    /// let loss = FactoredLoss::new(&map, &[1.0])?.of_width(1)?;
+    /// let gap = Ascent::new(1e-3).gap_of(&loss, &[1.0, 1.0])?;
+    /// assert!((gap.best - 2e-6).abs() < 1e-8);
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Ascent::gap`], and when the loss refuses the point.
+    pub fn gap_of(&self, loss: &dyn Loss, x: &[f64]) -> Result<AscentGap, Error> {
+        let hessian = loss.hessian(x)?;
+        let function = |x: &[f64], gradient: &mut [f64]| {
+            loss.value_and_gradient(x, gradient).unwrap_or(f64::NAN)
+        };
+        self.gap(x, &function, Some(hessian.as_ref()))
     }
 
     /// The gap at `x`. It ascends from the gradient, and from both signs of the leading eigenvector of the
@@ -389,7 +413,7 @@ mod tests {
         let loss = FactoredLoss::new(&map, &targets).unwrap();
         let f = |x: &[f64], g: &mut [f64]| {
             let (l, r) = split(x);
-            let (value, gl, gr) = loss.value_and_gradient(l.as_ref(), r.as_ref());
+            let (value, gl, gr) = loss.value_and_gradient(l.as_ref(), r.as_ref()).unwrap();
             let columns = gl.col_iter().chain(gr.col_iter()).flat_map(|c| c.iter());
             g.iter_mut().zip(columns).for_each(|(g, v)| *g = *v);
             value
@@ -397,7 +421,7 @@ mod tests {
         let n = 2 * d * k;
         let form = |v: &[f64]| {
             let (u, v) = split(v);
-            loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref())
+            loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref()).unwrap()
         };
         let unit = |i: usize, j: usize| {
             (0..n).map(|p| f64::from(u8::from(p == i) + u8::from(p == j))).collect::<Vec<_>>()

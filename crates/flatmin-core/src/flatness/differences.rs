@@ -121,7 +121,7 @@ mod tests {
         let b = s.gaussian_vector(20);
         let loss = FactoredLoss::new(&map, &b).unwrap().of_width(2).unwrap();
         let gradient = |x: &[f64], out: &mut [f64]| {
-            crate::loss::Loss::value_and_gradient(&loss, x, out);
+            crate::loss::Loss::value_and_gradient(&loss, x, out).unwrap();
         };
         for size in [1.0, 1e2, 1e5] {
             let point: Vec<f64> = s.gaussian_vector(14).iter().map(|x| size * x).collect();

@@ -373,9 +373,9 @@ mod tests {
         let off = deviations(along(&population), |trial| drawn(trial, &form));
         assert!(off.abs() < 4.0, "form: {off} standard errors");
         let (plus, minus) = population.traces();
-        let off = deviations(plus, |t| drawn(t, &|loss| loss.traces(u.as_ref()).0));
+        let off = deviations(plus, |t| drawn(t, &|loss| loss.traces(u.as_ref()).unwrap().0));
         assert!(off.abs() < 4.0, "positive: {off} standard errors");
-        let off = deviations(minus, |t| drawn(t, &|loss| loss.traces(u.as_ref()).1));
+        let off = deviations(minus, |t| drawn(t, &|loss| loss.traces(u.as_ref()).unwrap().1));
         assert!(off.abs() < 4.0, "negative: {off} standard errors");
     }
 

@@ -27,15 +27,18 @@ pub fn derivatives(loss: &FactoredLoss<'_>, k: usize, seed: u64) -> (f64, f64) {
     };
     let slope = |t: f64| {
         let (l, r) = step(t);
-        let (_, gl, gr) = loss.value_and_gradient(l.as_ref(), r.as_ref());
-        along((gl.as_ref(), gr.as_ref()), (u.as_ref(), v.as_ref()))
+        let found = loss.value_and_gradient(l.as_ref(), r.as_ref());
+        let inner = |(_, gl, gr): (f64, Mat<f64>, Mat<f64>)| {
+            along((gl.as_ref(), gr.as_ref()), (u.as_ref(), v.as_ref()))
+        };
+        found.map_or(f64::NAN, inner)
     };
     let value = |t: f64| {
         let (l, r) = step(t);
-        loss.value(l.as_ref(), r.as_ref())
+        loss.value(l.as_ref(), r.as_ref()).unwrap_or(f64::NAN)
     };
     let curvature = loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
-    against_differences(&value, &slope, curvature)
+    against_differences(&value, &slope, curvature.unwrap_or(f64::NAN))
 }
 
 /// The same for a loss of symmetric factors.
@@ -44,9 +47,13 @@ pub fn symmetric_derivatives(loss: &SymmetricLoss<'_>, seed: u64) -> (f64, f64) 
     let mut stream = Stream::new(seed, "check", 0, 0, Role::Probe);
     let (u, v) = (stream.gaussian_matrix(d, k), stream.gaussian_matrix(d, k));
     let at = |t: f64| combine(u.as_ref(), t, v.as_ref());
-    let value = |t: f64| loss.value(at(t).as_ref());
-    let slope = |t: f64| inner(loss.value_and_gradient(at(t).as_ref()).1.as_ref(), v.as_ref());
-    against_differences(&value, &slope, loss.hessian_form(u.as_ref(), v.as_ref()))
+    let value = |t: f64| loss.value(at(t).as_ref()).unwrap_or(f64::NAN);
+    let slope = |t: f64| {
+        let found = loss.value_and_gradient(at(t).as_ref());
+        found.map_or(f64::NAN, |(_, gradient)| inner(gradient.as_ref(), v.as_ref()))
+    };
+    let curvature = loss.hessian_form(u.as_ref(), v.as_ref());
+    against_differences(&value, &slope, curvature.unwrap_or(f64::NAN))
 }
 
 /// By how much a loss fails the laws of its derivatives at a point, each relative to what is compared.
@@ -87,15 +94,17 @@ pub fn curvature(loss: &dyn Loss, x: &[f64], seed: u64) -> Result<Curvature, Err
     let h = 1e-3;
     let value = |t: f64| {
         let moved: Vec<f64> = x.iter().zip(&v).map(|(x, v)| x + t * h * v).collect();
-        loss.value(&moved)
+        loss.value(&moved).unwrap_or(f64::NAN)
     };
     let slope = (8.0 * (value(1.0) - value(-1.0)) - (value(2.0) - value(-2.0))) / (12.0 * h);
     let mut gradient = vec![0.0; n];
-    loss.value_and_gradient(x, &mut gradient);
+    loss.value_and_gradient(x, &mut gradient)?;
 
     let column = MatRef::from_column_major_slice(&v, n, 1);
     let by_differences = |x: &[f64], out: &mut [f64]| {
-        loss.value_and_gradient(x, out);
+        if loss.value_and_gradient(x, out).is_err() {
+            out.fill(f64::NAN);
+        }
     };
     let differences = Differences::new(x.to_vec(), by_differences)?.fourth_order();
     let expected = image(&differences, column)?;

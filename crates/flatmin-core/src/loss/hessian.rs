@@ -64,13 +64,7 @@ impl<'a> FactoredLoss<'a> {
         r: MatRef<'_, f64>,
     ) -> Result<FactoredHessian<'a>, Error> {
         let dims = self.map.dims();
-        if l.nrows() != dims.rows || r.nrows() != dims.cols || l.ncols() != r.ncols() {
-            return Err(Error::Shape {
-                what: "the factors",
-                expected: format!("shapes {} x k and {} x k", dims.rows, dims.cols),
-                got: format!("{} x {} and {} x {}", l.nrows(), l.ncols(), r.nrows(), r.ncols()),
-            });
-        }
+        self.check_factors("the factors", l, r)?;
         check_factor("the left factor", l)?;
         check_factor("the right factor", r)?;
         let (mut gl, mut gr) = (Mat::zeros(l.nrows(), l.ncols()), Mat::zeros(r.nrows(), r.ncols()));

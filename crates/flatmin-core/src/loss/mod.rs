@@ -6,7 +6,7 @@ mod smooth;
 mod symmetric;
 
 pub use hessian::FactoredHessian;
-pub use smooth::{Loss, OfWidth};
+pub use smooth::{Loss, OfWidth, check_point};
 pub use symmetric::{SymmetricHessian, SymmetricLoss};
 
 use crate::error::finite;
@@ -39,18 +39,44 @@ impl<'a> FactoredLoss<'a> {
         residual
     }
 
+    /// Refuses factors that do not fit the map or one another.
+    fn check_factors(
+        &self,
+        what: &'static str,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+    ) -> Result<(), Error> {
+        let dims = self.map.dims();
+        if l.nrows() == dims.rows && r.nrows() == dims.cols && l.ncols() == r.ncols() {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            what,
+            expected: format!("shapes {} x k and {} x k", dims.rows, dims.cols),
+            got: format!("{} x {} and {} x {}", l.nrows(), l.ncols(), r.nrows(), r.ncols()),
+        })
+    }
+
     /// Value at `(L, R)`.
-    pub fn value(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> f64 {
+    ///
+    /// # Errors
+    /// When the factors do not fit the map or one another.
+    pub fn value(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> Result<f64, Error> {
+        self.check_factors("the factors", l, r)?;
         let residual = self.residual(l, r);
-        dot(&residual, &residual) / self.targets.len() as f64
+        Ok(dot(&residual, &residual) / self.targets.len() as f64)
     }
 
     /// Value and gradient at `(L, R)`: `(2/m) A*(A(L R^T) - b) R` and its mirror image.
+    ///
+    /// # Errors
+    /// As [`FactoredLoss::value`].
     pub fn value_and_gradient(
         &self,
         l: MatRef<'_, f64>,
         r: MatRef<'_, f64>,
-    ) -> (f64, Mat<f64>, Mat<f64>) {
+    ) -> Result<(f64, Mat<f64>, Mat<f64>), Error> {
+        self.check_factors("the factors", l, r)?;
         let m = self.targets.len() as f64;
         let (mut gl, mut gr) = (Mat::zeros(l.nrows(), l.ncols()), Mat::zeros(r.nrows(), r.ncols()));
         let mut residual = vec![0.0; self.targets.len()];
@@ -60,18 +86,30 @@ impl<'a> FactoredLoss<'a> {
         for gradient in [&mut gl, &mut gr] {
             gradient.col_iter_mut().for_each(|c| c.iter_mut().for_each(|g| *g *= 2.0 / m));
         }
-        (dot(&residual, &residual) / m, gl, gr)
+        Ok((dot(&residual, &residual) / m, gl, gr))
     }
 
     /// Quadratic form of the Hessian at `(L, R)` along `(U, V)`:
     /// `(2/m) ( |A(U R^T + L V^T)|^2 + 2 <A(L R^T) - b, A(U V^T)> )`.
+    ///
+    /// # Errors
+    /// When the factors or the direction do not fit the map or one another.
     pub fn hessian_form(
         &self,
         l: MatRef<'_, f64>,
         r: MatRef<'_, f64>,
         u: MatRef<'_, f64>,
         v: MatRef<'_, f64>,
-    ) -> f64 {
+    ) -> Result<f64, Error> {
+        self.check_factors("the factors", l, r)?;
+        self.check_factors("the direction", u, v)?;
+        if u.ncols() != l.ncols() {
+            return Err(Error::Shape {
+                what: "the direction",
+                expected: format!("the {} columns of the factors", l.ncols()),
+                got: format!("{} columns", u.ncols()),
+            });
+        }
         let m = self.targets.len();
         let residual = self.residual(l, r);
         let (mut along, mut second) = (vec![0.0; m], vec![0.0; m]);
@@ -79,7 +117,7 @@ impl<'a> FactoredLoss<'a> {
         self.map.apply_factored(l, v, &mut second);
         along.iter_mut().zip(&second).for_each(|(a, s)| *a += s);
         self.map.apply_factored(u, v, &mut second);
-        2.0 / m as f64 * (dot(&along, &along) + 2.0 * dot(&residual, &second))
+        Ok(2.0 / m as f64 * (dot(&along, &along) + 2.0 * dot(&residual, &second)))
     }
 }
 

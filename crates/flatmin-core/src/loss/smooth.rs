@@ -9,7 +9,7 @@ use crate::{Error, MatMut, MatRef};
 /// vector, or one of the caller's own.
 ///
 /// ```
-/// use flatmin_core::Mat;
+/// use flatmin_core::{Error, Mat};
 /// use flatmin_core::loss::Loss;
 ///
 /// /// `sum_i cosh x_i`, with the Hessian by differences of the gradient.
@@ -18,10 +18,10 @@ use crate::{Error, MatMut, MatRef};
 ///     fn order(&self) -> usize {
 ///         self.0
 ///     }
-///     fn value(&self, x: &[f64]) -> f64 {
-///         x.iter().map(|x| x.cosh()).sum()
+///     fn value(&self, x: &[f64]) -> Result<f64, Error> {
+///         Ok(x.iter().map(|x| x.cosh()).sum())
 ///     }
-///     fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+///     fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
 ///         gradient.iter_mut().zip(x).for_each(|(g, x)| *g = x.sinh());
 ///         self.value(x)
 ///     }
@@ -35,12 +35,18 @@ pub trait Loss: Send + Sync {
     /// Length `n` of the vector.
     fn order(&self) -> usize;
 
-    /// Value at `x`, a vector of [`Loss::order`] numbers.
-    fn value(&self, x: &[f64]) -> f64;
+    /// Value at `x`.
+    ///
+    /// # Errors
+    /// When `x` has not [`Loss::order`] numbers, or the loss refuses it.
+    fn value(&self, x: &[f64]) -> Result<f64, Error>;
 
     /// Value at `x`, and the gradient there into `gradient`, as long as `x`. What `gradient` holds
     /// before is not defined.
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64;
+    ///
+    /// # Errors
+    /// When `x` or `gradient` has not [`Loss::order`] numbers, or the loss refuses the point.
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error>;
 
     /// The Hessian at `x`; by [`Differences`] of the gradient unless an implementation knows better.
     ///
@@ -49,19 +55,34 @@ pub trait Loss: Send + Sync {
     fn hessian<'a>(&'a self, x: &'a [f64]) -> Result<Box<dyn SymmetricOperator + 'a>, Error> {
         check_point(self.order(), x)?;
         let gradient = move |x: &[f64], out: &mut [f64]| {
-            self.value_and_gradient(x, out);
+            // Differences have no way to hand on an error; a product that is not finite is refused.
+            if self.value_and_gradient(x, out).is_err() {
+                out.fill(f64::NAN);
+            }
         };
         Ok(Box::new(Differences::new(x.to_vec(), gradient)?))
     }
 }
 
-/// A point of the length that a loss takes.
-pub(super) fn check_point(order: usize, x: &[f64]) -> Result<(), Error> {
+/// Refuses a point that is not of the length that a loss takes.
+///
+/// # Errors
+/// When it is not.
+///
+/// ```
+/// assert!(flatmin_core::loss::check_point(3, &[1.0, 2.0]).is_err());
+/// ```
+pub fn check_point(order: usize, x: &[f64]) -> Result<(), Error> {
+    check_length("the point", order, x)
+}
+
+/// Refuses a point or a gradient that is not of the length that a loss takes.
+fn check_length(what: &'static str, order: usize, x: &[f64]) -> Result<(), Error> {
     if x.len() == order {
         return Ok(());
     }
     Err(Error::Shape {
-        what: "the point",
+        what,
         expected: format!("length {order}"),
         got: format!("length {}", x.len()),
     })
@@ -84,7 +105,7 @@ impl<'a> FactoredLoss<'a> {
     /// let map = DenseMap::new(1, 1, vec![1.0])?;
     /// let loss = FactoredLoss::new(&map, &[1.0])?.of_width(1)?;
     /// let mut gradient = [0.0; 2];
-    /// assert_eq!(loss.value_and_gradient(&[2.0, 3.0], &mut gradient), 25.0);
+    /// assert_eq!(loss.value_and_gradient(&[2.0, 3.0], &mut gradient)?, 25.0);
     /// assert_eq!(gradient, [30.0, 20.0]);
     /// assert_eq!(loss.hessian(&[2.0, 3.0])?.exact_trace(), Some(26.0));
     /// # Ok::<(), flatmin_core::Error>(())
@@ -119,12 +140,15 @@ impl Loss for OfWidth<'_> {
         self.width * (dims.rows + dims.cols)
     }
 
-    fn value(&self, x: &[f64]) -> f64 {
+    fn value(&self, x: &[f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
         let (l, r) = self.factors(x);
         self.loss.value(l, r)
     }
 
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
+        check_length("the gradient", self.order(), gradient)?;
         let (dims, k, m) = (self.loss.map.dims(), self.width, self.loss.targets.len());
         let (l, r) = self.factors(x);
         let (left, right) = gradient.split_at_mut(k * dims.rows);
@@ -134,7 +158,7 @@ impl Loss for OfWidth<'_> {
         let targets = self.loss.targets;
         self.loss.map.residual_and_gradient((l, &ones, r), targets, &mut residual, left, right);
         gradient.iter_mut().for_each(|g| *g *= 2.0 / m as f64);
-        dot(&residual, &residual) / m as f64
+        Ok(dot(&residual, &residual) / m as f64)
     }
 
     fn hessian<'a>(&'a self, x: &'a [f64]) -> Result<Box<dyn SymmetricOperator + 'a>, Error> {
@@ -150,7 +174,7 @@ impl Loss for OfWidth<'_> {
 /// use flatmin_core::{RankOne, SymmetricLoss, loss::Loss};
 /// let map = RankOne::symmetric(1, vec![2.0])?;
 /// let loss = SymmetricLoss::new(&map, &[30.0], 1, 0)?;
-/// assert_eq!(Loss::value(&loss, &[3.0]), 36.0);
+/// assert_eq!(Loss::value(&loss, &[3.0])?, 36.0);
 /// # Ok::<(), flatmin_core::Error>(())
 /// ```
 impl Loss for SymmetricLoss<'_> {
@@ -158,14 +182,17 @@ impl Loss for SymmetricLoss<'_> {
         self.map().dims().rows * self.width()
     }
 
-    fn value(&self, x: &[f64]) -> f64 {
+    fn value(&self, x: &[f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
         SymmetricLoss::value(self, self.factor(x))
     }
 
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
+        check_length("the gradient", self.order(), gradient)?;
         let (d, k) = (self.map().dims().rows, self.width());
         let out = MatMut::from_column_major_slice_mut(gradient, d, k);
-        self.value_and_gradient_into(self.factor(x), out)
+        Ok(self.value_and_gradient_into(self.factor(x), out))
     }
 
     fn hessian<'a>(&'a self, x: &'a [f64]) -> Result<Box<dyn SymmetricOperator + 'a>, Error> {

@@ -34,7 +34,7 @@ impl<'a> SymmetricLoss<'a> {
     /// let map = RankOne::symmetric(1, vec![2.0])?;
     /// let loss = SymmetricLoss::new(&map, &[30.0], 1, 0)?;
     /// let u = Mat::from_fn(1, 1, |_, _| 3.0);
-    /// assert_eq!(loss.value(u.as_ref()), 36.0);
+    /// assert_eq!(loss.value(u.as_ref())?, 36.0);
     /// # Ok::<(), flatmin_core::Error>(())
     /// ```
     ///
@@ -83,16 +83,36 @@ impl<'a> SymmetricLoss<'a> {
         out
     }
 
+    /// Refuses a matrix that is not of shape `d x k`.
+    fn check_shape(&self, what: &'static str, u: MatRef<'_, f64>) -> Result<(), Error> {
+        let (d, k) = (self.map.dims().rows, self.width());
+        if u.shape() == (d, k) {
+            return Ok(());
+        }
+        let (expected, got) =
+            (format!("shape {d} x {k}"), format!("{} x {}", u.nrows(), u.ncols()));
+        Err(Error::Shape { what, expected, got })
+    }
+
     /// Value at `U`.
-    pub fn value(&self, u: MatRef<'_, f64>) -> f64 {
+    ///
+    /// # Errors
+    /// When `U` is not of shape `d x k`.
+    pub fn value(&self, u: MatRef<'_, f64>) -> Result<f64, Error> {
+        self.check_shape("the factor", u)?;
         let residual = self.residual(u);
-        dot(&residual, &residual) / self.targets.len() as f64
+        Ok(dot(&residual, &residual) / self.targets.len() as f64)
     }
 
     /// Value and gradient at `U`: `(4/m) A*(r) U diag(s)`.
-    pub fn value_and_gradient(&self, u: MatRef<'_, f64>) -> (f64, Mat<f64>) {
+    ///
+    /// # Errors
+    /// As [`SymmetricLoss::value`].
+    pub fn value_and_gradient(&self, u: MatRef<'_, f64>) -> Result<(f64, Mat<f64>), Error> {
+        self.check_shape("the factor", u)?;
         let mut gradient = Mat::zeros(u.nrows(), u.ncols());
-        (self.value_and_gradient_into(u, gradient.as_mut()), gradient)
+        let value = self.value_and_gradient_into(u, gradient.as_mut());
+        Ok((value, gradient))
     }
 
     /// The same, with the gradient into an array of the shape of `U`.
@@ -110,17 +130,25 @@ impl<'a> SymmetricLoss<'a> {
     }
 
     /// Quadratic form of the Hessian at `U` along `V`.
-    pub fn hessian_form(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>) -> f64 {
+    ///
+    /// # Errors
+    /// When `U` or `V` is not of shape `d x k`.
+    pub fn hessian_form(&self, u: MatRef<'_, f64>, v: MatRef<'_, f64>) -> Result<f64, Error> {
+        self.check_shape("the factor", u)?;
+        self.check_shape("the direction", v)?;
         let residual = self.residual(u);
         let (along, second) = (self.form(u, v), self.form(v, v));
         let m = self.targets.len() as f64;
-        2.0 / m * (4.0 * dot(&along, &along) + 2.0 * dot(&residual, &second))
+        Ok(2.0 / m * (4.0 * dot(&along, &along) + 2.0 * dot(&residual, &second)))
     }
 
     /// Trace of the Hessian at `U`, exact at every point.
-    pub fn trace(&self, u: MatRef<'_, f64>) -> f64 {
-        let (positive, negative) = self.traces(u);
-        positive + negative
+    ///
+    /// # Errors
+    /// As [`SymmetricLoss::value`].
+    pub fn trace(&self, u: MatRef<'_, f64>) -> Result<f64, Error> {
+        let (positive, negative) = self.traces(u)?;
+        Ok(positive + negative)
     }
 
     /// The parts of the trace of the Hessian at `U` that belong to the columns of sign `+1` and to those of
@@ -134,11 +162,15 @@ impl<'a> SymmetricLoss<'a> {
     /// let map = RankOne::symmetric(1, vec![1.0])?;
     /// let loss = SymmetricLoss::new(&map, &[1.0], 1, 1)?;
     /// let u = Mat::from_fn(1, 2, |_, j| [2.0, 1.0][j]);
-    /// assert_eq!(loss.traces(u.as_ref()), (40.0, 0.0));
+    /// assert_eq!(loss.traces(u.as_ref())?, (40.0, 0.0));
     /// # Ok::<(), flatmin_core::Error>(())
     /// ```
-    pub fn traces(&self, u: MatRef<'_, f64>) -> (f64, f64) {
-        self.traces_given(u, trace_of(self.residual_and_back(u).1.as_ref()))
+    ///
+    /// # Errors
+    /// As [`SymmetricLoss::value`].
+    pub fn traces(&self, u: MatRef<'_, f64>) -> Result<(f64, f64), Error> {
+        self.check_shape("the factor", u)?;
+        Ok(self.traces_given(u, trace_of(self.residual_and_back(u).1.as_ref())))
     }
 
     /// The same, given `tr A*(residual)`.
@@ -187,14 +219,7 @@ impl<'a> SymmetricLoss<'a> {
     /// # Errors
     /// When `U` is not of shape `d x k`, has no columns, or holds a NaN or an infinity.
     pub fn hessian(&self, u: MatRef<'_, f64>) -> Result<SymmetricHessian<'a>, Error> {
-        let (d, k) = (self.map.dims().rows, self.width());
-        if u.shape() != (d, k) {
-            return Err(Error::Shape {
-                what: "the factor",
-                expected: format!("shape {d} x {k}"),
-                got: format!("{} x {}", u.nrows(), u.ncols()),
-            });
-        }
+        self.check_shape("the factor", u)?;
         check_factor("the factor", u)?;
         let m = self.targets.len() as f64;
         let (residual, back) = self.residual_and_back(u);
@@ -329,10 +354,14 @@ mod tests {
                     for j in 0..loss.width() {
                         let mut v = Mat::zeros(dims.rows, loss.width());
                         v[(i, j)] = 1.0;
-                        sum += loss.hessian_form(u.as_ref(), v.as_ref());
+                        sum += loss.hessian_form(u.as_ref(), v.as_ref()).unwrap();
                     }
                 }
-                approx::assert_relative_eq!(loss.trace(u.as_ref()), sum, max_relative = 1e-12);
+                approx::assert_relative_eq!(
+                    loss.trace(u.as_ref()).unwrap(),
+                    sum,
+                    max_relative = 1e-12
+                );
             }
         }
     }

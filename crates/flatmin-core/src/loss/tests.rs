@@ -125,7 +125,8 @@ fn exact_traces_equal_basis_vector_traces() {
                     } else {
                         v[(i, j)] = 1.0
                     }
-                    sum += loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref());
+                    sum +=
+                        loss.hessian_form(l.as_ref(), r.as_ref(), u.as_ref(), v.as_ref()).unwrap();
                 }
             }
             sum
@@ -161,7 +162,7 @@ fn factored_hessians() {
                 assert_blocks(&hessian.scaled(), &case);
 
                 // Value, gradient and quadratic form are those of the loss.
-                let (value, gl, gr) = loss.value_and_gradient(l, r);
+                let (value, gl, gr) = loss.value_and_gradient(l, r).unwrap();
                 let scale = 1.0 + gl.norm_max() + gr.norm_max();
                 assert!((value - hessian.value()).abs() <= 1e-13 * (1.0 + value), "{case}");
                 let (hl, hr) = hessian.gradient();
@@ -170,7 +171,7 @@ fn factored_hessians() {
                 let v = s.gaussian_matrix(hessian.order(), 1);
                 let image = image(&hessian, v.as_ref()).unwrap();
                 let (dl, dr) = unstack(v.as_ref(), dims.rows, dims.cols);
-                let form = loss.hessian_form(l, r, dl.as_ref(), dr.as_ref());
+                let form = loss.hessian_form(l, r, dl.as_ref(), dr.as_ref()).unwrap();
                 let size = image.norm_l2() * v.norm_l2();
                 assert!((inner(v.as_ref(), image.as_ref()) - form).abs() < 1e-12 * size, "{case}");
 
@@ -211,7 +212,7 @@ fn symmetric_hessians() {
                 assert_curvature(&loss, &x, &case);
                 let hessian = loss.hessian(u.as_ref()).unwrap();
                 assert_blocks(&hessian, &case);
-                let (value, gradient) = loss.value_and_gradient(u.as_ref());
+                let (value, gradient) = loss.value_and_gradient(u.as_ref()).unwrap();
                 assert!((value - hessian.value()).abs() <= 1e-13 * (1.0 + value), "{case}");
                 let v = stream(Role::Probe).gaussian_matrix(d, k);
                 let flat: Vec<f64> = v.col_iter().flat_map(|c| c.iter().copied()).collect();
@@ -221,7 +222,7 @@ fn symmetric_hessians() {
                 let error = (&gradient - hessian.gradient()).norm_max();
                 let scale = 1.0 + gradient.norm_max() + image.norm_max();
                 assert!(error <= 1e-13 * scale, "{case}: {error:e}");
-                let form = loss.hessian_form(u.as_ref(), v.as_ref());
+                let form = loss.hessian_form(u.as_ref(), v.as_ref()).unwrap();
                 let size = image.norm_l2() * v.norm_l2();
                 assert!((inner(column, image.as_ref()) - form).abs() < 1e-12 * size, "{case}");
 
@@ -233,7 +234,7 @@ fn symmetric_hessians() {
                     diagonal.fold((0.0, 0.0), |(sum, size), v| (sum + v, size + v.abs()))
                 };
                 let (plus, minus) = (part(0..d * positive), part(d * positive..n));
-                for (of_plus, of_minus) in [loss.traces(u.as_ref()), hessian.traces()] {
+                for (of_plus, of_minus) in [loss.traces(u.as_ref()).unwrap(), hessian.traces()] {
                     assert!((of_plus - plus.0).abs() <= 1e-12 * plus.1, "{case}");
                     assert!((of_minus - minus.0).abs() <= 1e-12 * minus.1, "{case}");
                 }
@@ -269,5 +270,47 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(Loss::hessian(&loss, &[0.0; 5]).err(), Some(Error::Shape { .. })));
     let loss = SymmetricLoss::new(&map, &[1.0], 0, 0).unwrap();
     assert!(matches!(loss.hessian(zeros(2, 0).as_ref()).err(), Some(Error::Empty { .. })));
-    assert_eq!(loss.traces(zeros(2, 0).as_ref()), (0.0, 0.0));
+    assert_eq!(loss.traces(zeros(2, 0).as_ref()), Ok((0.0, 0.0)));
+}
+
+/// Factors, directions and points of other shapes are refused, by every method.
+#[test]
+fn nothing_of_another_shape_is_taken() {
+    let map = DenseMap::new(2, 3, vec![1.0; 12]).unwrap();
+    let loss = FactoredLoss::new(&map, &[1.0, 2.0]).unwrap();
+    let zeros = |rows, cols| Mat::<f64>::zeros(rows, cols);
+    let (l, r) = (zeros(2, 2), zeros(3, 2));
+    for (a, b) in
+        [(zeros(3, 2), zeros(3, 2)), (zeros(2, 1), zeros(3, 2)), (zeros(2, 2), zeros(2, 2))]
+    {
+        let (a, b) = (a.as_ref(), b.as_ref());
+        assert!(matches!(loss.value(a, b), Err(Error::Shape { .. })));
+        assert!(loss.value_and_gradient(a, b).is_err() && loss.hessian(a, b).is_err());
+        assert!(loss.hessian_form(a, b, l.as_ref(), r.as_ref()).is_err());
+        assert!(loss.hessian_form(l.as_ref(), r.as_ref(), a, b).is_err());
+    }
+    let narrow = (zeros(2, 1), zeros(3, 1));
+    let form = loss.hessian_form(l.as_ref(), r.as_ref(), narrow.0.as_ref(), narrow.1.as_ref());
+    assert!(matches!(form, Err(Error::Shape { what: "the direction", .. })));
+
+    let square = RankOne::symmetric(2, vec![1.0; 4]).unwrap();
+    let symmetric = SymmetricLoss::new(&square, &[1.0, 2.0], 1, 1).unwrap();
+    for u in [zeros(2, 1), zeros(3, 2), zeros(2, 3)] {
+        let u = u.as_ref();
+        assert!(symmetric.value(u).is_err() && symmetric.value_and_gradient(u).is_err());
+        assert!(symmetric.traces(u).is_err() && symmetric.trace(u).is_err());
+        assert!(symmetric.hessian(u).is_err() && symmetric.hessian_form(u, u).is_err());
+    }
+    let factored = loss.of_width(2).unwrap();
+    let losses: [&dyn Loss; 2] = [&factored, &symmetric];
+    for loss in losses {
+        let n = loss.order();
+        let (x, mut gradient) = (vec![0.5; n + 1], vec![0.0; n + 1]);
+        for length in [0, n - 1, n + 1] {
+            assert!(loss.value(&x[..length]).is_err() && loss.hessian(&x[..length]).is_err());
+            assert!(loss.value_and_gradient(&x[..length], &mut gradient[..n]).is_err());
+            assert!(loss.value_and_gradient(&x[..n], &mut gradient[..length]).is_err());
+        }
+        assert!(loss.value_and_gradient(&x[..n], &mut gradient[..n]).is_ok());
+    }
 }
