@@ -1,6 +1,8 @@
 //! Estimators and eigenvalues on the Hessian of matrix sensing, d = 40, k = 10, m = 2000, planted rank 8: at a
 //! pair that interpolates, with two columns of zeros, and at one with residual, where it is indefinite.
 
+#![allow(clippy::unwrap_used)]
+
 use flatmin_core::flatness::spectrum::Lanczos;
 use flatmin_core::flatness::{
     Estimate, Estimator, FromFn, Method, PairOperator, PopulationHessian, SymmetricOperator,

@@ -1,4 +1,18 @@
-//! How curved the loss is: exact traces of the Hessian, and the rescaling that they define.
+//! How curved a loss is, or any symmetric operator.
+//!
+//! | wanted | by | |
+//! |---|---|---|
+//! | trace, scaled trace of a loss | [`Rescaling`], or [`PairOperator::traces`] of its Hessian | exact |
+//! | trace of any operator, its diagonal | [`Estimator`], with [`Method::Auto`] | a standard error |
+//! | largest eigenvalue, either end | [`Lanczos`](spectrum::Lanczos) | a residual bound |
+//! | leading pairs, density, `tr f(H)`, condition | [`spectrum`] | bounds, standard errors |
+//! | rise of a loss within a radius | [`Ascent`](ascent::Ascent) | a lower bound |
+//!
+//! Operators are the Hessians of the losses (`hessian` of [`FactoredLoss`](crate::FactoredLoss),
+//! [`SymmetricLoss`](crate::SymmetricLoss)), what implements [`SymmetricOperator`], a function
+//! ([`FromFn`]), or differences of a gradient ([`Differences`]).
+//!
+//! Exact traces, and the rescaling that they define:
 //!
 //! For `f(L, R) = (1/m) |A(L R^T) - b|^2` the residual couples only the `L` and `R` blocks of the
 //! Hessian, so its diagonal, hence both traces, hold at *every* `(L, R)`:

@@ -291,7 +291,7 @@ pub struct Eigenpairs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operators::{spectra, with_values};
+    use super::super::tests::operators::{spectra, with_values};
     use super::*;
     use crate::Gram;
 

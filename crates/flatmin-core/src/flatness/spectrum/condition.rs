@@ -164,7 +164,7 @@ impl Conditioning {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operators::{spectra, with_values};
+    use super::super::tests::operators::{spectra, with_values};
     use super::*;
     use crate::Gram;
 

@@ -219,7 +219,7 @@ impl Density {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operators::{spectra, with_values};
+    use super::super::tests::operators::{spectra, with_values};
     use super::*;
     use crate::Gram;
     use crate::linalg::inner;

@@ -1,14 +1,4 @@
 //! Estimates of the trace of a symmetric operator from few products, with error bars that hold.
-//!
-//! | [`Method`] | products | best for |
-//! |---|---|---|
-//! | [`Exact`](Method::Exact) | none with a closed form, else `n` | every loss of this project |
-//! | [`Hutchinson`](Method::Hutchinson) | 2 and more | streams: keeps no array of `n` rows a probe; nearly diagonal operators (signs) |
-//! | [`Orthogonal`](Method::Orthogonal) | 2 and more | flat and indefinite spectra; exact at `n` |
-//! | [`HutchPlusPlus`](Method::HutchPlusPlus) | 6 and more | decaying spectra, error bars from fresh probes |
-//! | [`XTrace`](Method::XTrace) | 6 and more | decaying spectra, indefinite ones too |
-//! | [`XNysTrace`](Method::XNysTrace) | 3 and more | semidefinite operators; never much worse than `Orthogonal` |
-//! | [`Auto`](Method::Auto) | 4 and more | when nothing is known |
 
 mod auto;
 mod diagonal;
@@ -40,7 +30,20 @@ const FIRST_ROUND: usize = 32;
 /// looks several times stops when its bar happens to be short.
 const CAUTION: f64 = 2.5;
 
-/// How to estimate a trace.
+/// How to estimate a trace. With nothing known, take [`Method::Auto`].
+///
+/// | method | products | best for |
+/// |---|---|---|
+/// | [`Exact`](Method::Exact) | none with a closed form, else `n` | every loss of this project |
+/// | [`Hutchinson`](Method::Hutchinson) | 2 and more | memory: it keeps no array; nearly diagonal operators (signs) |
+/// | [`Orthogonal`](Method::Orthogonal) | 2 and more | flat and indefinite spectra |
+/// | [`HutchPlusPlus`](Method::HutchPlusPlus) | 6 and more | decaying spectra, error bars from fresh probes |
+/// | [`XTrace`](Method::XTrace) | 6 and more | decaying spectra, indefinite ones too |
+/// | [`XNysTrace`](Method::XNysTrace) | 3 and more | semidefinite operators; hardly ever worse than `Orthogonal` |
+/// | [`Auto`](Method::Auto) | 4 and more | when nothing is known |
+///
+/// From `n` products on all but [`Hutchinson`](Method::Hutchinson) take unit vectors and are exact. `Auto` and the
+/// subspaces of `Orthogonal` and `XNysTrace` keep two arrays of `n` numbers a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// The closed form, or the products with all unit vectors.
@@ -158,8 +161,10 @@ pub struct Estimator {
 pub struct Estimate {
     /// The trace.
     pub value: f64,
-    /// Its standard error: the truth lies within twice of it in 95 cases of 100, for which it allows for
-    /// small numbers of probes. Zero when the value is exact.
+    /// Its standard error: the truth lies within twice of it in at least 95 cases of 100, for which it allows
+    /// for small numbers of probes. That of XTrace and XNysTrace errs upwards, by up to two and a half times
+    /// where the budget comes near `n`: compare estimators by their errors, not by their bars. Zero
+    /// when the value is exact.
     pub std_err: f64,
     /// Products with single vectors that were spent.
     pub matvecs: usize,
@@ -189,9 +194,9 @@ impl Estimator {
         self
     }
 
-    /// Sets the relative error at which to stop: rounds of 32, 64, 128, ... products, each of which keeps
-    /// what the ones before have found where the method allows, until two and a half standard errors
-    /// lie within it.
+    /// Sets the relative error at which to stop: rounds of 32, 64, 128, ... products, until two and a half
+    /// standard errors lie within it. Each round keeps what the ones before have found, but those of
+    /// Hutch++ and XTrace, which begin anew and may come to the limit first.
     ///
     /// ```
     /// use flatmin_core::flatness::{Estimator, FromFn, Method};

@@ -1,10 +1,12 @@
 //! The bounds on the ends of a spectrum, against dense eigenvalues.
 
-use super::operators::{sensing_hessian, spectra, with_values};
+pub(super) mod operators;
+
 use super::*;
 use crate::flatness::FromFn;
 use crate::linalg::{norm, product};
 use crate::{Gram, Mat, MatMut, MatRef};
+use operators::{sensing_hessian, spectra, with_values};
 
 /// `|A v - theta v|`, by a product.
 fn residual(a: &Mat<f64>, found: &Extreme) -> f64 {
@@ -244,4 +246,16 @@ fn bad_settings_and_products_are_refused() {
     assert!(Quadrature::default().density(&broken).is_err());
     assert!(Conditioning::default().condition(&broken).is_err());
     assert!(all(&broken).is_err());
+}
+
+#[test]
+fn all_eigenvalues_hold_at_any_scale() {
+    for scale in [1e-300, 1e-150, 1.0, 1e150, 1e300] {
+        let (dense, values) = with_values(&[-2.0, -0.5, 0.0, 1.0, 1.0, 3.0], 4);
+        let found = all(&Gram::Dense(dense).scaled(scale)).unwrap();
+        let error =
+            found.iter().zip(&values).map(|(f, v)| (f / scale - v).abs()).fold(0.0, f64::max);
+        assert!(error < 1e-14, "off by {error:e} at {scale:e}");
+    }
+    assert!(matches!(all(&Gram::Diagonal(vec![])), Err(Error::Empty { .. })));
 }

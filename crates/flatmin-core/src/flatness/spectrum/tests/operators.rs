@@ -5,7 +5,7 @@ use crate::rng::{Role, Stream};
 use crate::{DenseMap, LinearMap, Mat};
 
 /// A symmetric matrix with these eigenvalues and random eigenvectors; the eigenvalues sorted.
-pub(super) fn with_values(values: &[f64], seed: u64) -> (Mat<f64>, Vec<f64>) {
+pub(in super::super) fn with_values(values: &[f64], seed: u64) -> (Mat<f64>, Vec<f64>) {
     let n = values.len();
     let gaussian = Stream::new(seed, "operators", 0, 0, Role::Truth).gaussian_matrix(n, n);
     let q = thin_qr(gaussian.as_ref()).0;
@@ -17,7 +17,7 @@ pub(super) fn with_values(values: &[f64], seed: u64) -> (Mat<f64>, Vec<f64>) {
 }
 
 /// Spectra of order `n` of many kinds, by name.
-pub(super) fn spectra(n: usize, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
+pub(in super::super) fn spectra(n: usize, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
     let mut stream = Stream::new(seed, "spectra", 0, 0, Role::Truth);
     let mut draw =
         |f: &dyn Fn(&mut Stream, usize) -> f64| (0..n).map(|i| f(&mut stream, i)).collect();
@@ -44,7 +44,7 @@ pub(super) fn spectra(n: usize, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
 
 /// Hessian of `(1/m) |A(L R^T) - b|^2` at an interpolating pair of rank `rank` padded to `k` columns,
 /// `(2/m) J^T J`, for Gaussian measurements; and the leading eigenvector of its expectation.
-pub(super) fn sensing_hessian(
+pub(in super::super) fn sensing_hessian(
     (d, k, m, rank): (usize, usize, usize, usize),
     seed: u64,
 ) -> (Mat<f64>, Vec<f64>) {
