@@ -77,6 +77,9 @@ impl Report<'_> {
         let solved = self.sections.iter().filter(|s| s.source.is_none());
         let all: Vec<&Record> = solved.flat_map(Section::records).collect();
         let certified = all.iter().filter(|r| r.certified).count();
+        if all.is_empty() {
+            return;
+        }
         page.push_str(&format!(
             "<p>{certified} of {} solves ended certified: a dual vector proves that the answer is \
              optimal to the relative gap asked for.{}</p>\n",
@@ -514,11 +517,16 @@ fn write_uncertified(page: &mut String, records: &[&Record]) {
 pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: f64) -> String {
     let solved = sections.iter().filter(|s| s.source.is_none());
     let total: f64 = solved.flat_map(|s| &s.rows).map(|row| row.seconds).sum();
+    let solves = match (tally.computed, tally.resumed) {
+        (0, 0) => String::new(),
+        (computed, resumed) => format!(
+            ", solved {computed} draws and found {resumed} in the journal; all solves together took \
+             {total:.0} s, one thread each"
+        ),
+    };
     let mut script = format!(
-        "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s), \
-         solved {} draws and found {} in the journal; all solves together took {total:.0} s, one \
-         thread each.\",\n  experiments: {{\n",
-        tally.computed, tally.resumed
+        "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s)\
+         {solves}.\",\n  experiments: {{\n"
     );
     for outcome in sections.iter().filter_map(|s| s.ratings.as_ref()) {
         script.push_str(&ratings::seconds(outcome));
