@@ -87,7 +87,8 @@ pub trait Budget: Args {
 #[derive(Debug, Args)]
 pub struct Probes {
     /// Hessian-vector products that the estimate may take [default: 96; with --tol the order of the
-    /// Hessian]. From its order on all methods but hutchinson and sphere are exact
+    /// Hessian]. From its order on all methods but hutchinson and sphere are exact; with --tol
+    /// hutch++ and xtrace begin anew in every round, and may end before
     #[arg(long, visible_alias = "matvecs", value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub probes: Option<u32>,
 }
@@ -96,8 +97,9 @@ pub struct Probes {
 #[derive(Debug, Args)]
 pub struct Matvecs {
     /// Hessian-vector products that the estimate may take [default: 96; with --tol the order of the
-    /// Hessian]. From its order on all methods but hutchinson and sphere are exact. A whole number
-    /// after --probes is understood as this
+    /// Hessian]. From its order on all methods but hutchinson and sphere are exact; with --tol
+    /// hutch++ and xtrace begin anew in every round, and may end before. A whole number after --probes
+    /// is understood as this
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub matvecs: Option<u32>,
 }

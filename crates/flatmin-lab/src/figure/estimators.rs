@@ -42,7 +42,7 @@ pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
          operator, both axes logarithmic.",
     );
     let operators = operators(outcome);
-    let svg = draw(&operators, "one probe of signs / \u{221a}m", |root, place, operator| {
+    let svg = draw(&operators, "theory, random signs", |root, place, operator| {
         let all = points(outcome, operator, |rows| Some(rms(rows)?.value.max(FLOOR).log10()));
         let theory = theory(outcome, operator);
         let values = all.iter().flat_map(|(_, points)| points).chain(&theory).map(|p| p.1);
