@@ -9,6 +9,9 @@
 //!    beside the spread of the probes. It needs these probes and the other half for the range itself.
 //! 4. Otherwise all of it goes to the subspace of the probes: [`super::nystrom`], which holds
 //!    Hutchinson's mean over orthonormal probes as a special case.
+//!
+//! What it does not see: XTrace is far better where few eigenvalues of a *semidefinite* operator stand out from a
+//! bulk of equal ones, which a random subspace resolves slowly and the range of the products at once.
 
 use super::error_bar::Mean;
 use super::nystrom;
@@ -22,6 +25,9 @@ use crate::{Error, Mat, MatRef};
 /// a quarter of the budget has gone by then, by which their variance is a third larger.
 const DIAGONAL: f64 = 0.5;
 
+/// Probes from which on their diagonal is believed.
+const TELLING: usize = 6;
+
 /// The estimate, and the estimator that made it.
 pub(super) fn estimate(
     products: &mut Products<'_>,
@@ -33,11 +39,14 @@ pub(super) fn estimate(
     let quarter = (matvecs / 4).max(2).min(matvecs);
     let mut probes = gaussian(seed, n, 0..quarter);
     let mut images = products.times(probes.as_ref())?;
-    if diagonal_share(probes.as_ref(), images.as_ref(), 1.0) > DIAGONAL {
+    // Fewer probes cannot tell; and near n orthonormal probes gain more than signs.
+    let telling = quarter >= TELLING && 2 * matvecs <= n;
+    if telling && diagonal_share(probes.as_ref(), images.as_ref()) > DIAGONAL {
         let mut samples = Vec::new();
         let rest = matvecs - quarter;
         hutchinson::extend(&mut samples, products, Probes::Rademacher, seed, rest)?;
-        return Ok((Mean::of(&samples), Method::Hutchinson(Probes::Rademacher)));
+        let mean = hutchinson::mean(&samples, Probes::Rademacher, n);
+        return Ok((mean, Method::Hutchinson(Probes::Rademacher)));
     }
 
     let half = (matvecs / 2).max(quarter);
@@ -46,7 +55,7 @@ pub(super) fn estimate(
     probes = beside(probes.as_ref(), more.as_ref());
     images = beside(images.as_ref(), more_images.as_ref());
     let subspace = orthogonalised(probes.clone(), images.clone());
-    if !nystrom::may_be_semidefinite(&compression(&subspace)?) && half >= 3 {
+    if half >= 3 && !nystrom::may_be_semidefinite(&compression(&subspace)?, &subspace) {
         let range = xtrace::Range::new(images.as_ref());
         // Variances at the end of the budget: 2 |(I - P) H (I - P)|_F^2 / k, and that of now, which falls with
         // the number of probes and with what is left of the dimensions.
@@ -96,18 +105,12 @@ fn compression(subspace: &Subspace) -> Result<Vec<f64>, Error> {
     Ok(symmetric_eigen(a.as_ref(), Par::Seq)?.0)
 }
 
-/// Whether signs would vary much less than orthonormal probes.
-pub(super) fn prefers_signs(subspace: &Subspace) -> bool {
-    let n = subspace.basis.nrows() as f64;
-    diagonal_share(subspace.basis.as_ref(), subspace.images.as_ref(), n) > DIAGONAL
-}
-
-/// `(sum h_ii^2 - (tr H)^2 / n) / (|H|_F^2 - (tr H)^2 / n)`, estimated from probes of mean square
-/// `1 / square` an entry and their images; zero when they cannot tell.
-fn diagonal_share(probes: MatRef<'_, f64>, images: MatRef<'_, f64>, square: f64) -> f64 {
+/// `(sum h_ii^2 - (tr H)^2 / n) / (|H|_F^2 - (tr H)^2 / n)`, estimated from Gaussian probes and their
+/// images; zero when they cannot tell.
+fn diagonal_share(probes: MatRef<'_, f64>, images: MatRef<'_, f64>) -> f64 {
     let (n, k) = probes.shape();
     let diagonal = |columns: std::ops::Range<usize>| -> Vec<f64> {
-        let weight = square / columns.len() as f64;
+        let weight = 1.0 / columns.len() as f64;
         let mut sums = vec![0.0; n];
         for j in columns {
             let products = probes.col(j).iter().zip(images.col(j).iter()).map(|(w, y)| w * y);
@@ -119,6 +122,6 @@ fn diagonal_share(probes: MatRef<'_, f64>, images: MatRef<'_, f64>, square: f64)
     let squares: f64 = first.iter().zip(&second).map(|(a, b)| a * b).sum();
     let (a, b): (f64, f64) = (first.iter().sum(), second.iter().sum());
     let even = a * b / n as f64;
-    let all = images.squared_norm_l2() * square / k as f64 - even;
+    let all = images.squared_norm_l2() / k as f64 - even;
     if all > 0.0 { (squares - even) / all } else { 0.0 }
 }

@@ -35,6 +35,22 @@ pub(super) fn extend(
     Ok(())
 }
 
+/// The mean over independent probes, of vectors of length `n`.
+///
+/// Signs may agree by chance where it matters, as those of a pair of coordinates do in `k` probes with
+/// probability `2^{1-k}`, and then all forms are equal and wrong: equal forms count as good as that.
+pub(super) fn mean(samples: &[f64], probes: Probes, n: usize) -> Mean {
+    let mean = Mean::of(samples);
+    let equal = mean.std_err <= 1e-12 * mean.value.abs();
+    if !(probes == Probes::Rademacher && equal && n > 1) {
+        return mean;
+    }
+    let freedom = samples.len().saturating_sub(1);
+    let chance = 0.5f64.powi(freedom.min(2000) as i32);
+    let doubt = mean.value.abs() * chance.sqrt() * student(freedom);
+    Mean { std_err: mean.std_err.max(doubt), ..mean }
+}
+
 /// The mean over orthonormal probes.
 pub(super) fn without_replacement(subspace: &Subspace) -> Mean {
     let (n, k) = (subspace.basis.nrows() as f64, subspace.dimension());

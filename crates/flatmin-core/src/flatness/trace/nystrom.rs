@@ -53,11 +53,14 @@ const MANY: usize = 24;
 const LEFT_OUT: usize = 64;
 
 /// Whether an operator of which this much is known can be positive semidefinite, up to rounding.
-pub(super) fn may_be_semidefinite(values: &[f64]) -> bool {
-    match values.first() {
-        Some(&least) => least >= -rounding(values) * values.len() as f64,
-        None => true,
-    }
+pub(super) fn may_be_semidefinite(values: &[f64], subspace: &Subspace) -> bool {
+    values.first().is_none_or(|&least| least >= -seen(values, subspace) * values.len() as f64)
+}
+
+/// What the rounding of the images leaves of an eigenvalue of the compression, which may see little of the
+/// operator that they see.
+fn seen(values: &[f64], subspace: &Subspace) -> f64 {
+    rounding(values).max(f64::EPSILON * subspace.images.norm_l2())
 }
 
 /// What cannot be told from zero among eigenvalues of a compression: the rounding of entries of `A` averages
@@ -83,7 +86,8 @@ pub(super) fn estimate_and_variance(subspace: &Subspace) -> Result<(Mean, f64), 
     if noise == 0.0 {
         return Ok((Mean { value: 0.0, std_err: 0.0 }, 0.0));
     }
-    if (-noise * k as f64..=noise).contains(&compression.values[0]) {
+    let seen = seen(&compression.values, subspace);
+    if (-seen * k as f64..=seen).contains(&compression.values[0]) {
         compression.square_the_difference(subspace);
         let exact = compression.low_rank(noise);
         return Ok((exact, exact.std_err.powi(2)));

@@ -321,10 +321,6 @@ fn auto_decides_as_it_should() {
         Estimator::new(Method::Auto).matvecs(48).trace(&black_box(diagonal.clone())).unwrap();
     assert_eq!(estimate.method, Method::Hutchinson(Probes::Rademacher));
     approx::assert_relative_eq!(estimate.value, uneven.iter().sum::<f64>(), max_relative = 1e-13);
-    // With a tolerance, too: signs find it at once.
-    let estimator = Estimator::new(Method::Auto).tolerance(1e-6);
-    let estimate = estimator.trace(&black_box(diagonal.clone())).unwrap();
-    assert!(estimate.converged && estimate.matvecs < n, "{estimate:?}");
     // A closed form costs nothing.
     let estimate = Estimator::new(Method::Auto).trace(&Gram::Dense(diagonal)).unwrap();
     assert_eq!((estimate.method, estimate.matvecs), (Method::Exact, 0));
@@ -351,6 +347,55 @@ fn runs_to_a_tolerance_end_within_it() {
                 assert!(within.count() >= 19, "{method} to {tolerance:e}, spectrum {case}");
             }
         }
+    }
+}
+
+/// A run of `Auto` to a tolerance that is out of reach ends exact, at the order.
+#[test]
+fn runs_end_exact_at_the_order() {
+    for n in [33, 50, 100] {
+        let entry = |i: usize, j: usize| match i == j {
+            true => 1.0 + (i * i) as f64,
+            false => (7.0 * i as f64 + 7.0 * j as f64).sin(),
+        };
+        let h = Mat::from_fn(n, n, entry);
+        let trace: f64 = (0..n).map(|i| h[(i, i)]).sum();
+        for method in [Method::Auto, Method::Orthogonal, Method::XNysTrace] {
+            let estimator = Estimator::new(method).tolerance(1e-12);
+            for estimator in [estimator, estimator.matvecs(1000)] {
+                let run = estimator.trace(&black_box(h.clone())).unwrap();
+                assert!(run.converged && run.matvecs == n, "{run:?}");
+                approx::assert_relative_eq!(run.value, trace, max_relative = 1e-13);
+            }
+        }
+    }
+}
+
+/// Signs of a coupled pair that agree in all of few probes do not pass for certainty.
+#[test]
+fn equal_forms_of_few_signs_keep_a_bar() {
+    let pair = black_box(Mat::from_fn(2, 2, |i, j| if i == j { 8.0 } else { 14.0 }));
+    let signs = Method::Hutchinson(Probes::Rademacher);
+    for matvecs in [2, 4, 6] {
+        let estimator = Estimator::new(signs).matvecs(matvecs);
+        let covered = (0..400)
+            .map(|seed| estimator.seed(seed).trace(&pair).unwrap())
+            .inspect(|run| assert!(run.std_err > 0.0, "{run:?}"))
+            .filter(|run| (run.value - 16.0).abs() <= 2.0 * run.std_err);
+        assert!(covered.count() >= 360, "{matvecs} products");
+    }
+}
+
+/// Few probes see little of an operator of rank one, and know it.
+#[test]
+fn one_direction_is_found_by_six_probes() {
+    let n = 200;
+    let u = Stream::new(3, "direction", 0, 0, Role::Truth).gaussian_vector(n);
+    let h = black_box(Mat::from_fn(n, n, |i, j| u[i] * u[j]));
+    let trace: f64 = u.iter().map(|u| u * u).sum();
+    for seed in 0..200 {
+        let found = Estimator::new(Method::XNysTrace).matvecs(6).seed(seed).trace(&h).unwrap();
+        assert!((found.value / trace - 1.0).abs() < 1e-9, "seed {seed}: {found:?}");
     }
 }
 
