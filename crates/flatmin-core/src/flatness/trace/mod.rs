@@ -163,9 +163,9 @@ pub struct Estimate {
     pub value: f64,
     /// Its standard error: the truth lies within twice of it in at least 95 cases of 100, for which it allows
     /// for small numbers of probes; in some five fewer where a few probes meet one eigenvalue that outweighs
-    /// all others, as no mean of few can tell what it has not seen. That of XTrace and XNysTrace errs upwards, by up to two and a half times
-    /// where the budget comes near `n`: compare estimators by their errors, not by their bars. Zero
-    /// when the value is exact.
+    /// all others, as no mean of few can tell what it has not seen. That of XTrace and XNysTrace errs
+    /// upwards, by up to two and a half times where the budget comes near `n`: compare estimators by their
+    /// errors, not by their bars. Zero when the value is exact.
     pub std_err: f64,
     /// Products with single vectors that were spent.
     pub matvecs: usize,
