@@ -24,10 +24,10 @@ pub(super) fn caption(figure: &Figure) -> &'static str {
 const LEAD: &str = "\
 <p>Six operators of known trace are shown to every estimator as black boxes: symmetric matrices with the \
 eigenvalues 0.7<sup><i>i</i></sup>, 1/<i>i</i>² and even in [1, 3] in a random basis, and the Hessian of \
-(1/<i>m</i>)‖<i>A</i>(<i>L R</i><sup>T</sup>) − <i>b</i>‖² for Gaussian measurements: <i>interpolating</i>, at \
-factors of the planted matrix, where the loss vanishes and the Hessian is semidefinite of rank 576; <i>with \
-residuals</i>, at random factors, where it is indefinite; <i>larger</i>, as the first with more rows. A budget is a number of products with the \
-operator.</p>\n";
+(1/<i>m</i>)‖<i>A</i>(<i>L R</i><sup>T</sup>) − <i>b</i>‖² for Gaussian measurements: \
+<i>interpolating</i>, at factors of the planted matrix, where the loss vanishes and the Hessian is \
+semidefinite of rank 576; <i>with residuals</i>, at random factors, where it is indefinite; <i>larger</i>, \
+as the first with more rows. A budget is a number of products with the operator.</p>\n";
 
 /// A table of errors and one of coverage an operator, and one of tolerances.
 pub(super) fn write(page: &mut String, outcome: &Outcome) {
