@@ -110,6 +110,7 @@ mod tests {
     use super::*;
     use crate::Planted;
     use flatmin_core::flatness::PairOperator;
+    use flatmin_core::flatness::check::deviations;
     use flatmin_core::rng::{Role, Stream};
 
     fn rescaling(rows: usize, cols: usize, m: usize, trial: u64) -> Rescaling {
@@ -164,16 +165,6 @@ mod tests {
     fn too_few_measurements_leave_directions_unseen() {
         assert_eq!(expected_kappa(6, 2, 5), f64::INFINITY);
         assert_eq!(rescaling(6, 2, 5, 0).kappa().unwrap(), f64::INFINITY);
-    }
-
-    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
-    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
-        const TRIALS: u64 = 400;
-        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
-        let n = TRIALS as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        (mean - expected) / (variance / n).sqrt()
     }
 
     #[test]

@@ -127,6 +127,7 @@ mod tests {
     use crate::{Planted, instance::power_law_probabilities};
     use flatmin_core::Mat;
     use flatmin_core::flatness::PairOperator;
+    use flatmin_core::flatness::check::deviations;
     use flatmin_core::rng::{Role, Stream};
 
     fn stream(trial: u64, role: Role) -> Stream {
@@ -195,16 +196,6 @@ mod tests {
         for eta in [0.0, 1.0, f64::NAN] {
             assert!(matches!(coupon_collector(3, 3, eta), Err(Error::Parameter { .. })));
         }
-    }
-
-    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
-    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
-        const TRIALS: u64 = 400;
-        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
-        let n = TRIALS as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        (mean - expected) / (variance / n).sqrt()
     }
 
     /// Uniform sampling: the mean is exact, whatever number of entries is drawn.

@@ -10,7 +10,7 @@ use crate::record::{Record, Timed, finish};
 use crate::spec::{Cell, Sweep};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// First line of every journal; it changes when the columns of [`Record`] do.
@@ -126,4 +126,32 @@ fn decode(line: &[u8]) -> Option<Timed> {
     let row: (Record, f64, Option<u64>) = reader.deserialize().next()?.ok()?;
     let (record, seconds, peak) = row;
     Some(Timed { record, seconds, peak })
+}
+
+/// Appends lines to a file that need not exist, in a single write, on lines of their own whatever was cut
+/// off before them.
+///
+/// # Errors
+/// When the file or its folder cannot be made, or the write fails.
+pub(crate) fn append_block(path: &Path, mut block: Vec<u8>) -> Result<(), Error> {
+    if ends_inside_a_line(path) {
+        block.insert(0, b'\n');
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+    }
+    let mut file =
+        OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
+    file.write_all(&block).map_err(Error::io("write", path))?;
+    file.flush().map_err(Error::io("flush", path))
+}
+
+/// Whether the last line of a file lacks its end.
+fn ends_inside_a_line(path: &Path) -> bool {
+    let mut last = [b'\n'];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    });
+    read.is_ok() && last != [b'\n']
 }

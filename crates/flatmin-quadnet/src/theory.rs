@@ -109,6 +109,7 @@ mod tests {
     use super::*;
     use crate::Planted;
     use flatmin_core::SymmetricLoss;
+    use flatmin_core::flatness::check::deviations;
     use flatmin_core::rng::{Role, Stream};
 
     fn rescaling(order: usize, m: usize, trial: u64) -> Rescaling {
@@ -154,16 +155,6 @@ mod tests {
             assert_eq!(degrees_of_freedom(order, order + 3), order * (order + 1) / 2);
             assert_eq!(degrees_of_freedom(order, 0), 0);
         }
-    }
-
-    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
-    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
-        const TRIALS: u64 = 400;
-        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
-        let n = TRIALS as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        (mean - expected) / (variance / n).sqrt()
     }
 
     /// At students that do not fit the targets.

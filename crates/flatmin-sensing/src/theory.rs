@@ -82,6 +82,7 @@ mod tests {
     use super::*;
     use crate::Planted;
     use flatmin_core::flatness::PairOperator;
+    use flatmin_core::flatness::check::deviations;
     use flatmin_core::rng::{Role, Stream};
 
     /// Measured kappa lies below the bound on the expectation and, for sizes where the extremes
@@ -106,16 +107,6 @@ mod tests {
         let (mut t, mut a) = (stream(Role::Truth), stream(Role::Measurements));
         let planted = Planted::gaussian(6, 2, 1, 1, &mut t, &mut a).unwrap();
         assert_eq!(planted.problem.rescaling().unwrap().kappa().unwrap(), f64::INFINITY);
-    }
-
-    /// How far the mean over draws lies from what is expected, in standard errors of that mean.
-    fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
-        const TRIALS: u64 = 400;
-        let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
-        let n = TRIALS as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        (mean - expected) / (variance / n).sqrt()
     }
 
     #[test]

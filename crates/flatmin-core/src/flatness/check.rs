@@ -1,4 +1,4 @@
-//! The law of symmetric operators, for any implementation.
+//! The law of symmetric operators, for any implementation; and means over draws against their values.
 
 use super::SymmetricOperator;
 use super::operator::image;
@@ -37,4 +37,23 @@ pub fn asymmetry(operator: &dyn SymmetricOperator, seed: u64) -> Result<f64, Err
         worst = worst.max(error * column.norm_l2() / size);
     }
     Ok(worst)
+}
+
+/// How far the mean of `drawn(trial)` over 400 trials lies from what is expected, in standard errors of that
+/// mean: what a value of the population is held against.
+///
+/// ```
+/// use flatmin_core::flatness::check;
+/// use flatmin_core::rng::{Role, Stream};
+/// let drawn = |trial| Stream::new(1, "squares", 0, trial, Role::Noise).gaussian().powi(2);
+/// assert!(check::deviations(1.0, drawn).abs() < 3.5);
+/// assert!(check::deviations(2.0, drawn).abs() > 3.5);
+/// ```
+pub fn deviations(expected: f64, drawn: impl Fn(u64) -> f64) -> f64 {
+    const TRIALS: u64 = 400;
+    let values: Vec<f64> = (0..TRIALS).map(drawn).collect();
+    let n = TRIALS as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean - expected) / (variance / n).sqrt()
 }

@@ -253,6 +253,7 @@ impl SymmetricOperator for SymmetricPopulationHessian {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flatness::check::deviations;
     use crate::flatness::{check, image};
     use crate::rng::{Role, Stream};
     use crate::{DenseMap, FactoredLoss, RankOne, SymmetricLoss};
@@ -296,16 +297,6 @@ mod tests {
             approx::assert_relative_eq!(hessian.traces().0, scaled.0, max_relative = 1e-13);
             approx::assert_relative_eq!(hessian.traces().1, scaled.1, max_relative = 1e-13);
         }
-    }
-
-    /// The mean of `value(trial)` over trials, against what is expected, in standard errors.
-    fn deviations(expected: f64, value: impl Fn(u64) -> f64) -> f64 {
-        const TRIALS: u64 = 400;
-        let values: Vec<f64> = (0..TRIALS).map(value).collect();
-        let n = TRIALS as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        (mean - expected) / (variance / n).sqrt()
     }
 
     /// Bilinear forms `<v, H w>` of drawn Hessians average to those of the population.

@@ -3,10 +3,10 @@
 use super::operators::Operator;
 use super::{Row, Timed, asks};
 use crate::Error;
+use crate::journal::append_block;
 use crate::record::finish;
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 /// The whole draws of a journal that need not exist.
@@ -64,26 +64,5 @@ pub(super) fn append(path: &Path, draw: &[Timed]) -> Result<(), Error> {
     for timed in draw {
         writer.serialize(timed)?;
     }
-    let mut block = finish(writer)?;
-    if ends_inside_a_line(path) {
-        block.insert(0, b'\n');
-    }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    }
-    let mut file =
-        OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
-    file.write_all(&block).map_err(Error::io("write", path))?;
-    file.flush().map_err(Error::io("flush", path))
-}
-
-/// Whether the last line of a file lacks its end.
-fn ends_inside_a_line(path: &Path) -> bool {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut last = [b'\n'];
-    let read = fs::File::open(path).and_then(|mut file| {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)
-    });
-    read.is_ok() && last != [b'\n']
+    append_block(path, finish(writer)?)
 }

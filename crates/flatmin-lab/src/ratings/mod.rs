@@ -10,6 +10,7 @@ mod data;
 pub use data::{VARIABLE, folder};
 
 use crate::Error;
+use crate::journal::append_block;
 use crate::progress::Progress;
 use crate::record::finish;
 use crate::spec::Scale;
@@ -20,8 +21,7 @@ use flatmin::completion::ratings::{
 use flatmin::core::{self, Program, Recovery};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -517,15 +517,5 @@ fn append(path: &Path, curve: &Curve) -> Result<(), Error> {
     for timed in curve.timed() {
         writer.serialize(timed)?;
     }
-    let mut block = finish(writer)?;
-    if fs::read(path).is_ok_and(|bytes| bytes.last().is_some_and(|&b| b != b'\n')) {
-        block.insert(0, b'\n');
-    }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-    }
-    let mut file =
-        OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
-    file.write_all(&block).map_err(Error::io("write", path))?;
-    file.flush().map_err(Error::io("flush", path))
+    append_block(path, finish(writer)?)
 }
