@@ -1,9 +1,9 @@
 //! Ratings: test error over the penalty, and over the rank of the answer, a column a data set, with
 //! offsets of rows and columns below.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, put, text};
-use super::{BLUE, FAINT, GREY, INK, VERMILION};
-use crate::ratings::{Curve, Method, Outcome, Row, title};
+use super::{Curve, Method, Outcome, Row, title};
+use crate::figure::panel::{Failed, Page, Panel, TEXT, page, put, text};
+use crate::figure::{BLUE, FAINT, GREY, INK, VERMILION};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 

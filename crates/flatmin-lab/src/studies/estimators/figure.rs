@@ -1,11 +1,11 @@
 //! Estimators of traces: errors over products, and how often two standard errors hold the truth, a panel an
 //! operator.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
-use super::{BLUE, GREY, INK, SKY, VERMILION};
-use crate::estimators::operators::Operator;
-use crate::estimators::summary::rms;
-use crate::estimators::{BUDGETS, Contender, Outcome, Row};
+use super::operators::Operator;
+use super::summary::rms;
+use super::{BUDGETS, Contender, Estimates, Row};
+use crate::figure::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
+use crate::figure::{BLUE, GREY, INK, SKY, VERMILION};
 use flatmin::core::flatness::{Method, Probes};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -36,15 +36,15 @@ const BAND: RGBColor = RGBColor(0xec, 0xec, 0xec);
 type Points = Vec<(f64, f64)>;
 
 /// Root mean square errors, and their description.
-pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
+pub(super) fn errors(estimates: Estimates<'_>) -> Result<(String, String), Failed> {
     let mut alt = String::from(
         "Root mean square relative error of estimates of traces over the number of products, a panel an \
          operator, both axes logarithmic.",
     );
-    let operators = operators(outcome);
+    let operators = operators(estimates);
     let svg = draw(&operators, "theory, random signs", |root, place, operator| {
-        let all = points(outcome, operator, |rows| Some(rms(rows)?.value.max(FLOOR).log10()));
-        let theory = theory(outcome, operator);
+        let all = points(estimates, operator, |rows| Some(rms(rows)?.value.max(FLOOR).log10()));
+        let theory = theory(estimates, operator);
         let values = all.iter().flat_map(|(_, points)| points).chain(&theory).map(|p| p.1);
         let (low, high) = values
             .filter(|v| v.is_finite())
@@ -60,7 +60,7 @@ pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
         for (contender, points) in &all {
             curve(root, &panel, points, *contender)?;
         }
-        beyond(root, &panel, outcome, operator)?;
+        beyond(root, &panel, estimates, operator)?;
         alt.push_str(&described(operator, &all, |v| format!("{:.1e}", 10f64.powf(v))));
         Ok((panel, ticks, "relative error (RMS)"))
     })?;
@@ -68,17 +68,17 @@ pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
 }
 
 /// How often two standard errors hold the truth, and the description.
-pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
+pub(super) fn coverage(estimates: Estimates<'_>) -> Result<(String, String), Failed> {
     let mut alt = String::from(
         "How often two standard errors hold the truth, over the number of products, a panel an operator.",
     );
-    let operators = operators(outcome);
+    let operators = operators(estimates);
     let svg = draw(&operators, "90 %", |root, place, operator| {
         let share = |rows: &[&Row]| {
             let covered = rows.iter().filter(|row| row.covered).count();
             (!rows.is_empty()).then(|| covered as f64 / rows.len() as f64)
         };
-        let all = points(outcome, operator, share);
+        let all = points(estimates, operator, share);
         let values = all.iter().flat_map(|(_, points)| points).map(|p| p.1);
         let low = values.fold(0.75, f64::min);
         let panel = Panel { y: (low - 0.04, 1.02), ..place };
@@ -87,7 +87,7 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
         let ticks: Vec<(f64, String)> =
             whole.map(|k| (f64::from(k * step) / 100.0, format!("{} %", k * step))).collect();
         panel.grid(root, &ticks)?;
-        let draws = outcome.at(operator, Contender::plain(Method::Auto), BUDGETS[0]).len().max(1);
+        let draws = estimates.at(operator, Contender::plain(Method::Auto), BUDGETS[0]).len().max(1);
         let spread = 2.0 * (NOMINAL * (1.0 - NOMINAL) / draws as f64).sqrt();
         let corners = [
             panel.at(panel.x.0, (NOMINAL + spread).min(1.0)),
@@ -111,14 +111,14 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
 fn beyond(
     root: &Page<'_>,
     panel: &Panel,
-    outcome: &Outcome,
+    estimates: Estimates<'_>,
     operator: Operator,
 ) -> Result<(), Failed> {
-    let Some(m) = outcome.budgets(operator).into_iter().find(|m| *m > BUDGETS[4]) else {
+    let Some(m) = estimates.budgets(operator).into_iter().find(|m| *m > BUDGETS[4]) else {
         return Ok(());
     };
     let contender = Contender::plain(Method::XNysTrace);
-    let Some(error) = rms(&outcome.at(operator, contender, m)) else {
+    let Some(error) = rms(&estimates.at(operator, contender, m)) else {
         return Ok(());
     };
     let told = format!("{} at {m}: {:.0e}", contender.name(), error.value);
@@ -127,23 +127,23 @@ fn beyond(
 }
 
 /// The operators with their orders.
-fn operators(outcome: &Outcome) -> Vec<(Operator, usize)> {
+fn operators(estimates: Estimates<'_>) -> Vec<(Operator, usize)> {
     let order = |operator| {
-        let row = outcome.rows.iter().find(|(row, _)| row.operator == operator);
-        Some((operator, row?.0.n))
+        let row = estimates.first(operator)?;
+        Some((operator, row.n))
     };
     Operator::ALL.into_iter().filter_map(order).collect()
 }
 
 /// A quantity of the draws of each estimator, over the budgets.
 fn points(
-    outcome: &Outcome,
+    estimates: Estimates<'_>,
     operator: Operator,
     of: impl Fn(&[&Row]) -> Option<f64>,
 ) -> Vec<(Contender, Points)> {
     let curve = |contender: Contender| {
         let point = |m: usize| {
-            let value = of(&outcome.at(operator, contender, m))?;
+            let value = of(&estimates.at(operator, contender, m))?;
             value.is_finite().then(|| ((m as f64).log10(), value))
         };
         (contender, BUDGETS.into_iter().filter_map(point).collect())
@@ -154,9 +154,8 @@ fn points(
 }
 
 /// `sqrt(2 (|H|_F^2 - sum h_ii^2) / m) / tr H`.
-fn theory(outcome: &Outcome, operator: Operator) -> Points {
-    let row = outcome.rows.iter().find(|(row, _)| row.operator == operator);
-    let deviation = row.map_or(f64::NAN, |(row, _)| row.deviation);
+fn theory(estimates: Estimates<'_>, operator: Operator) -> Points {
+    let deviation = estimates.first(operator).map_or(f64::NAN, |row| row.deviation);
     let at = |m: usize| ((m as f64).log10(), (deviation / (m as f64).sqrt()).log10());
     BUDGETS.into_iter().map(at).collect()
 }
