@@ -67,6 +67,37 @@ pub(crate) fn power_of_ten(exponent: i32) -> String {
     "10".chars().chain(exponent.to_string().chars().map(raised)).collect()
 }
 
+/// Powers of ten inside a range of logarithms, at most so many.
+pub(crate) fn decades((low, high): (f64, f64), most: i32) -> Vec<(f64, String)> {
+    let (first, last) = (low.ceil() as i32, high.floor() as i32);
+    let step = usize::try_from((last - first) / most.max(1) + 1).unwrap_or(1);
+    (first..=last).rev().step_by(step).map(|e| (f64::from(e), power_of_ten(e))).collect()
+}
+
+/// One, two and five times powers of ten, inside a range of logarithms.
+pub(crate) fn rounds((low, high): (f64, f64)) -> Vec<(f64, String)> {
+    let powers = low.floor() as i32..=high.ceil() as i32;
+    let values = powers.flat_map(|e| [(1, e), (2, e), (5, e)]);
+    let label = |k: i32, e: i32| format!("{}", (f64::from(k) * 10f64.powi(e) * 1e9).round() / 1e9);
+    let place = |(k, e): (i32, i32)| (f64::from(k).log10() + f64::from(e), label(k, e));
+    values.map(place).filter(|(at, _)| (low..=high).contains(at)).collect()
+}
+
+/// Small dots along a path.
+pub(crate) fn dots(root: &Page<'_>, pixels: &[(i32, i32)]) -> Result<(), Failed> {
+    for pair in pixels.windows(2) {
+        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
+        let pieces = (dx.hypot(dy) / 9.0).floor().max(1.0);
+        for k in 0..pieces as i32 {
+            let t = f64::from(k) / pieces;
+            let along = |from: i32, by: f64| from + (t * by).round() as i32;
+            let dot = (along(pair[0].0, dx), along(pair[0].1, dy));
+            put(root, &Circle::new(dot, 2, INK.filled()))?;
+        }
+    }
+    Ok(())
+}
+
 /// A rectangle of the page with linear axes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Panel {

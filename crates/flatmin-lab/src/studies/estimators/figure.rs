@@ -4,8 +4,8 @@
 use super::operators::Operator;
 use super::summary::rms;
 use super::{BUDGETS, Contender, Estimates, Row};
-use crate::figure::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
-use crate::figure::{BLUE, GREY, INK, SKY, VERMILION};
+use crate::figure::panel::{Failed, Page, Panel, TEXT, decades, dots, page, put, rounds, text};
+use crate::figure::{BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION};
 use flatmin::core::flatness::{Method, Probes};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -16,10 +16,6 @@ const TOP: i32 = 60;
 const BETWEEN: (i32, i32) = (95, 130);
 const ACROSS: usize = 3;
 const LEGEND: i32 = 350;
-
-const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
-const ORANGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
-const PURPLE: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
 
 /// Errors below this are drawn at it.
 const FLOOR: f64 = 1e-16;
@@ -52,10 +48,10 @@ pub(super) fn errors(estimates: Estimates<'_>) -> Result<(String, String), Faile
         let margin = (0.06 * (high - low)).max(0.05);
         let y = (low - margin, high + margin);
         let panel = Panel { y, ..place };
-        let ticks = if high - low > 3.0 { decades(y) } else { rounds(y) };
+        let ticks = if high - low > 3.0 { decades(y, 6) } else { rounds(y) };
         panel.grid(root, &ticks)?;
         for part in panel.clipped(&theory) {
-            dotted(root, &part)?;
+            dots(root, &part)?;
         }
         for (contender, points) in &all {
             curve(root, &panel, points, *contender)?;
@@ -94,7 +90,7 @@ pub(super) fn coverage(estimates: Estimates<'_>) -> Result<(String, String), Fai
             panel.at(panel.x.1, (NOMINAL - spread).max(panel.y.0)),
         ];
         put(root, &Rectangle::new(corners, BAND.filled()))?;
-        dotted(root, &[panel.at(panel.x.0, ASKED), panel.at(panel.x.1, ASKED)])?;
+        dots(root, &[panel.at(panel.x.0, ASKED), panel.at(panel.x.1, ASKED)])?;
         for (k, (contender, points)) in all.iter().enumerate() {
             // Beside one another where they are equal.
             let shift = 0.012 * (k as f64 - 4.0);
@@ -163,7 +159,7 @@ fn theory(estimates: Estimates<'_>, operator: Operator) -> Points {
 /// The panels with their axes, and the legend to the right.
 fn draw(
     operators: &[(Operator, usize)],
-    dots: &str,
+    dotted: &str,
     mut fill: impl FnMut(
         &Page<'_>,
         Panel,
@@ -190,7 +186,7 @@ fn draw(
             panel.title(root, &format!("{}, n = {n}", operator.name()))?;
         }
         let controls = operators.iter().any(|(operator, _)| operator.is_hessian());
-        legend(root, right + 34, controls, dots)
+        legend(root, right + 34, controls, dotted)
     })
 }
 
@@ -274,23 +270,8 @@ fn marker(root: &Page<'_>, (x, y): (i32, i32), contender: Contender) -> Result<(
     put(root, &PathElement::new(outline, colour.stroke_width(2)))
 }
 
-/// Dots along a path.
-fn dotted(root: &Page<'_>, pixels: &[(i32, i32)]) -> Result<(), Failed> {
-    for pair in pixels.windows(2) {
-        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
-        let pieces = (dx.hypot(dy) / 9.0).floor().max(1.0);
-        for k in 0..pieces as i32 {
-            let t = f64::from(k) / pieces;
-            let along = |from: i32, by: f64| from + (t * by).round() as i32;
-            let dot = (along(pair[0].0, dx), along(pair[0].1, dy));
-            put(root, &Circle::new(dot, 2, INK.filled()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Names beside lines, from the top down.
-fn legend(root: &Page<'_>, x: i32, controls: bool, dots: &str) -> Result<(), Failed> {
+fn legend(root: &Page<'_>, x: i32, controls: bool, dotted: &str) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let mut y = TOP + 14;
     for contender in Contender::ALL.into_iter().filter(|c| controls || !c.control) {
@@ -299,24 +280,8 @@ fn legend(root: &Page<'_>, x: i32, controls: bool, dots: &str) -> Result<(), Fai
         text(root, &contender.name(), (x + 62, y), TEXT, INK, anchor)?;
         y += 36;
     }
-    dotted(root, &[(x, y), (x + 50, y)])?;
-    text(root, dots, (x + 66, y), TEXT, INK, anchor)
-}
-
-/// Powers of ten inside a range of logarithms, at most six.
-fn decades((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let (first, last) = (low.ceil() as i32, high.floor() as i32);
-    let step = usize::try_from((last - first) / 6 + 1).unwrap_or(1);
-    (first..=last).rev().step_by(step).map(|e| (f64::from(e), power_of_ten(e))).collect()
-}
-
-/// One, two and five times powers of ten, inside a range of logarithms.
-fn rounds((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let powers = low.floor() as i32..=high.ceil() as i32;
-    let values = powers.flat_map(|e| [(1, e), (2, e), (5, e)]);
-    let label = |k: i32, e: i32| format!("{}", (f64::from(k) * 10f64.powi(e) * 1e9).round() / 1e9);
-    let place = |(k, e): (i32, i32)| (f64::from(k).log10() + f64::from(e), label(k, e));
-    values.map(place).filter(|(at, _)| (low..=high).contains(at)).collect()
+    dots(root, &[(x, y), (x + 50, y)])?;
+    text(root, dotted, (x + 66, y), TEXT, INK, anchor)
 }
 
 fn described(

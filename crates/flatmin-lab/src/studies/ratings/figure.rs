@@ -3,7 +3,7 @@
 
 use super::{Curve, Method, Outcome, Row, title};
 use crate::figure::panel::{Failed, Page, Panel, TEXT, page, put, text};
-use crate::figure::{BLUE, FAINT, GREY, INK, VERMILION};
+use crate::figure::{BLUE, FAINT, GREEN, GREY, INK, VERMILION};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -11,7 +11,6 @@ const PANEL: (i32, i32) = (400, 320);
 const LEFT: i32 = 135;
 const TOP: i32 = 120;
 const BETWEEN: (i32, i32) = (110, 130);
-const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 
 /// What runs along the horizontal axis.
 #[derive(Clone, Copy, PartialEq, Eq)]
