@@ -1,0 +1,124 @@
+//! The exact end of a solve at two factors, from a guess of the support.
+//!
+//! With `S` the support of the solution and `sigma` its signs, `z` solves `B_S z_S = c` and `u` the
+//! equations `B_S^T u = sigma`; when then `|B^T u| <= 1` elsewhere, `<c, u> = sum |z_j|` and both are optimal.
+//! Each is the nearest to what is at hand that obeys its equations, by one pivoted QR decomposition of
+//! `B_S`, so that solutions and certificates that are not unique do no harm. Where rounding could carry a
+//! slope beyond one, the equations ask for a little less.
+
+use super::incumbent::Incumbent;
+use super::posed::Posed;
+use flatmin_core::linalg::{self, max_abs};
+use flatmin_core::{Mat, MatMut};
+
+/// Pivots below this part of the largest count as zero.
+const ZERO: f64 = 1e-11;
+
+/// Entries below this part of the largest count as zero in an exact end.
+const NOTHING: f64 = 1e-11;
+
+/// How far slopes off the support must stay from one for the solution to be the only one.
+const STRICT: f64 = 1e-7;
+
+/// Refinements against rounding.
+const REFINEMENTS: usize = 3;
+
+/// Tries the support that `z` and the slopes `s = B^T u` point at.
+pub(super) fn finish(posed: &Posed, z: &[f64], u: &[f64], s: &[f64], incumbent: &mut Incumbent) {
+    let total: f64 = z.iter().map(|z| z.abs()).sum();
+    let scale = total / posed.rank() as f64;
+    let likely = |j: &usize| z[*j].abs() > 0.1 * scale * (1.0 - s[*j].abs()).max(0.0);
+    let mut set: Vec<usize> = (0..z.len()).filter(likely).collect();
+    for _ in 0..3 {
+        if set.is_empty() || set.len() > 4 * posed.rank() {
+            return;
+        }
+        let Some(found) = exactly(posed, &set, z, u) else { return };
+        incumbent.offer(posed, &found.z);
+        incumbent.offer_dual(posed, &found.u, &found.s);
+        let largest = max_abs(&found.z);
+        let kept: Vec<usize> =
+            set.iter().copied().filter(|&j| found.z[j].abs() > NOTHING * largest).collect();
+        let flipped: Vec<usize> = kept.iter().copied().filter(|&j| found.z[j] * z[j] > 0.0).collect();
+        if flipped.len() == set.len() {
+            let inside = set.iter().fold(vec![true; z.len()], |mut off, &j| {
+                off[j] = false;
+                off
+            });
+            let off = found.s.iter().zip(inside).filter(|(_, off)| *off);
+            let most = off.fold(0.0, |m: f64, (s, _)| m.max(s.abs()));
+            if found.independent && most < 1.0 - STRICT && incumbent.gap() <= STRICT {
+                incumbent.unique = true;
+            }
+            return;
+        }
+        set = flipped;
+    }
+}
+
+struct Found {
+    z: Vec<f64>,
+    u: Vec<f64>,
+    s: Vec<f64>,
+    /// Whether the columns of the support are independent.
+    independent: bool,
+}
+
+/// The nearest solutions of both systems of equations.
+fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> {
+    let (r, n) = (posed.rank(), set.len());
+    let sizes: Vec<f64> = set.iter().map(|&j| z[j].abs()).collect();
+    let columns = Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
+    let (basis, upper, order) = linalg::pivoted_qr(columns.as_ref());
+    let most = if n > 0 { upper[(0, 0)].abs() } else { 0.0 };
+    let rank = (0..r.min(n)).take_while(|&i| upper[(i, i)].abs() > ZERO * most).count();
+    if rank == 0 {
+        return None;
+    }
+    let basis = basis.as_ref().subcols(0, rank);
+    let wide = upper.as_ref().subrows(0, rank);
+    let square = wide.subcols(0, rank);
+    // [R11 R12]^T = Z T: the least-norm solution of [R11 R12] v = g is Z T^{-T} g.
+    let dependent = if rank < n { Some(linalg::thin_qr(wide.transpose())) } else { None };
+
+    let mut exact = vec![0.0; z.len()];
+    set.iter().for_each(|&j| exact[j] = z[j]);
+    for _ in 0..REFINEMENTS {
+        let residual = posed.residual(&exact);
+        let residual = Mat::from_fn(r, 1, |i, _| residual[i]);
+        let mut along = linalg::product(basis.transpose(), residual.as_ref());
+        let solved = match &dependent {
+            None => {
+                linalg::solve_upper(square, along.as_mut());
+                along
+            }
+            Some((frame, triangle)) => {
+                linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
+                linalg::product(frame.as_ref(), along.as_ref())
+            }
+        };
+        for (k, &at) in order.iter().enumerate() {
+            exact[set[at]] += sizes[at] * solved[(k, 0)];
+        }
+    }
+
+    let mut dual = u.to_vec();
+    let mut s = posed.adjoint(&dual);
+    for _ in 0..REFINEMENTS {
+        let y = posed.multipliers(&dual);
+        let errors = posed.slope_errors(&y);
+        let mut along = vec![0.0; rank];
+        for (k, along) in along.iter_mut().enumerate() {
+            let j = set[order[k]];
+            let wanted = z[j].signum() * (1.0 - 2.0 * errors[j]).max(0.0);
+            *along = sizes[order[k]] * (wanted - s[j]);
+        }
+        let mut column = MatMut::from_column_major_slice_mut(&mut along, rank, 1);
+        linalg::solve_upper_transpose(square, column.as_mut());
+        let step = linalg::product(basis, column.as_ref());
+        dual.iter_mut().enumerate().for_each(|(i, u)| *u += step[(i, 0)]);
+        s = posed.slopes(&posed.multipliers(&dual));
+    }
+    let finite = exact.iter().chain(&dual).all(|v| v.is_finite());
+    finite.then_some(Found { z: exact, u: dual, s, independent: rank == n })
+}
