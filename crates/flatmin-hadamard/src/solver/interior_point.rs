@@ -12,9 +12,8 @@
 //! iterate is tried as a guess of the support (`support.rs`), which ends the solve exactly.
 
 use super::incumbent::Incumbent;
-use super::posed::Posed;
+use super::posed::{Normal, Posed};
 use super::support;
-use flatmin_core::linalg::Cholesky;
 use flatmin_core::linalg::kernel::{axpy, dot};
 use flatmin_core::linalg::norm;
 use flatmin_core::solver::Monitor;
@@ -26,7 +25,7 @@ const WAY: f64 = 0.995;
 const CLOSE: f64 = 0.3;
 
 /// Steps without progress before giving up.
-const PATIENCE: usize = 6;
+const PATIENCE: usize = 8;
 
 /// Primal and dual iterates, a pair for each sign.
 struct Iterate {
@@ -65,7 +64,7 @@ impl Iterate {
     fn step(
         &self,
         posed: &Posed,
-        normal: &Cholesky,
+        normal: &Normal,
         residual: &[f64],
         target: f64,
         cross: Option<&Step>,
@@ -138,9 +137,9 @@ pub(super) fn search(posed: &Posed, goal: f64, incumbent: &mut Incumbent, monito
     let (mut stuck, mut least) = (0, f64::INFINITY);
     loop {
         let s = posed.adjoint(&at.u);
-        incumbent.offer_dual(posed, &at.u, &s);
+        incumbent.offer_dual(posed, &at.u);
         let theta = at.theta();
-        let Some(normal) = posed.normal(&theta) else { return };
+        let normal = posed.normal(&theta);
         // The nearest that fits, in the metric of the step.
         let mut z = at.z();
         for _ in 0..2 {
@@ -156,7 +155,7 @@ pub(super) fn search(posed: &Posed, goal: f64, incumbent: &mut Incumbent, monito
         let gap = incumbent.gap();
         let residual = posed.residual(&at.z());
         let mu = dot(&at.x[0], &at.w[0]) + dot(&at.x[1], &at.w[1]);
-        let measure = gap.min(mu / incumbent.upper());
+        let measure = if gap.is_finite() { gap.max(mu / incumbent.upper()) } else { mu / size };
         stuck = if measure < 0.9 * least { 0 } else { stuck + 1 };
         least = least.min(measure);
         let (upper, lower) = (incumbent.upper(), incumbent.lower());

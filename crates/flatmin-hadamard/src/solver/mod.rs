@@ -21,7 +21,7 @@ use flatmin_core::linalg::{max_abs, norm};
 use flatmin_core::solver::{Monitor, Stop};
 use flatmin_core::{Error, Objective, Status};
 use incumbent::{Incumbent, power_norm};
-use posed::{Posed, ROUNDING};
+use posed::Posed;
 
 /// Part of the tolerance at which the roads end, and the gap that no road need go below.
 const GOAL: (f64, f64) = (1e-4, 1e-15);
@@ -86,8 +86,12 @@ fn closed_form(posed: &Posed, incumbent: &mut Incumbent) {
         if *z == 0.0 { 0.0 } else { z.signum() * (z.abs() / largest).powf(posed.p - 1.0) }
     };
     let u = posed.apply(&z.iter().map(slope).collect::<Vec<_>>());
-    incumbent.offer_dual(posed, &u, &posed.adjoint(&u));
+    let s = posed.adjoint(&u);
+    incumbent.offer_dual(posed, &u);
     incumbent.offer(posed, &z);
+    if posed.p == 1.0 {
+        support::finish(posed, &z, &u, &s, incumbent);
+    }
 }
 
 /// From the objective in the variables of the solve to the caller's: `alpha^{2/p - 1} beta` with weights,
@@ -146,23 +150,14 @@ fn report(
     let problem = program.problem;
     let weighted = program.objective == Objective::Flat;
     let (m, d) = problem.shape();
-    let found = incumbent.best.is_some();
-    let z = incumbent.best.map_or_else(|| vec![0.0; posed.length()], |(z, _)| z);
+    let found = incumbent.upper().is_finite();
+    let z = incumbent.best.map_or_else(|| vec![0.0; posed.length()], |best| best.z);
     let x: Vec<f64> = z.iter().zip(&posed.spread).map(|(z, spread)| z * spread).collect();
     let value = power_norm(&z, posed.p);
 
-    // The multipliers, scaled so that the dual norm is at most one however its sums are rounded.
-    let u = incumbent.bound.map_or_else(|| vec![0.0; posed.rank()], |(u, _)| u);
-    let mut y = posed.multipliers(&u);
-    let slopes = posed.slopes(&y).into_iter().zip(posed.slope_errors(&y));
-    let slopes: Vec<f64> = slopes.map(|(s, error)| s.abs() + error).collect();
-    let size = power_norm(&slopes, posed.q) * (1.0 + ROUNDING);
-    if size > 0.0 {
-        y.iter_mut().for_each(|y| *y /= size);
-    }
+    let (y, lower) = incumbent.bound.unwrap_or_else(|| (vec![0.0; m], 0.0));
     let unit = dual_scale(posed, weighted);
     let scale = objective_scale(posed, weighted);
-    let lower: f64 = y.iter().zip(&posed.targets).map(|(y, b)| y * b).sum();
 
     // The targets as given: those of the least-squares fit differ.
     let given: Vec<f64> = problem.targets.iter().map(|b| b / posed.size).collect();

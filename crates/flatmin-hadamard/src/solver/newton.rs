@@ -34,13 +34,13 @@ pub(super) fn search(posed: &Posed, goal: f64, incumbent: &mut Incumbent, monito
         let t = along.powf(1.0 / (q - 1.0)) / size;
         u.iter_mut().chain(s.iter_mut()).for_each(|v| *v *= t);
         let before = incumbent.gap();
-        incumbent.offer_dual(posed, &u, &s);
+        incumbent.offer_dual(posed, &u);
 
         let largest = s.iter().fold(0.0, |m: f64, s| m.max(s.abs()));
         let theta: Vec<f64> =
             s.iter().map(|s| s.abs().max(FLOOR * largest).powf(q - 2.0)).collect();
         let mut z: Vec<f64> = s.iter().map(|s| s.signum() * s.abs().powf(q - 1.0)).collect();
-        let Some(normal) = posed.normal(&theta) else { return };
+        let normal = posed.normal(&theta);
         let mut v = posed.residual(&z);
         normal.solve_vector(&mut v);
         let step: Vec<f64> = v.iter().map(|v| v / (q - 1.0)).collect();

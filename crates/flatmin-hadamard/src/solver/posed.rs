@@ -20,6 +20,9 @@ use flatmin_core::{Error, Mat, MatMut, MatRef};
 /// Least pivot of a Cholesky factor of a matrix with unit diagonal that keeps its digits.
 const PIVOT: f64 = 1e-3;
 
+/// Ratio of the pivots of a Cholesky factor below which squares have lost too many digits.
+const SHARP: f64 = 1e-6;
+
 /// Pivots of a QR decomposition of vectors of unit length below this count as zero.
 const ZERO: f64 = 1e-12;
 
@@ -29,8 +32,8 @@ const FITS: f64 = 1e-9;
 /// Least norm of a column relative to the largest entry of the matrix.
 const LEAST: f64 = 1e-70;
 
-/// Rounding error of an inner product, relative to the norms, generously.
-pub(super) const ROUNDING: f64 = 4.0 * f64::EPSILON;
+/// Rounding error of an inner product, relative to the sum of magnitudes, generously.
+pub(super) const ROUNDING: f64 = 2.0 * f64::EPSILON;
 
 /// A program at a sane scale.
 pub(super) struct Posed {
@@ -67,6 +70,54 @@ pub(super) struct Posed {
 /// The power of two below a magnitude.
 fn power(magnitude: f64) -> f64 {
     if magnitude > 0.0 { magnitude.log2().floor().exp2() } else { 1.0 }
+}
+
+/// The matrix of a least-squares problem, factored.
+pub(super) enum Normal {
+    /// By Cholesky.
+    Squared(Cholesky),
+    /// As `R^T R` with rows and columns in this order, where squares lose digits.
+    Orthogonal {
+        /// `R`.
+        upper: Mat<f64>,
+        /// The order.
+        order: Vec<usize>,
+    },
+}
+
+impl Normal {
+    /// Solves with it in place.
+    pub(super) fn solve_vector(&self, rhs: &mut [f64]) {
+        match self {
+            Normal::Squared(factor) => factor.solve_vector(rhs),
+            Normal::Orthogonal { upper, order } => {
+                let mut sorted: Vec<f64> = order.iter().map(|&i| rhs[i]).collect();
+                let n = sorted.len();
+                let mut column = MatMut::from_column_major_slice_mut(&mut sorted, n, 1);
+                linalg::solve_upper_transpose(upper.as_ref(), column.as_mut());
+                linalg::solve_upper(upper.as_ref(), column.as_mut());
+                order.iter().zip(sorted).for_each(|(&i, v)| rhs[i] = v);
+            }
+        }
+    }
+}
+
+/// `Q^T`, `R` and the order of the rows of `H` in `H^T = Q R`, by a QR decomposition with both pivoting and
+/// the columns of `H` sorted by size, which is accurate column by column.
+fn sorted_qr(h: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>, Vec<usize>) {
+    let (r, d) = h.shape();
+    let sizes: Vec<f64> = h.col_iter().map(|column| column.norm_l2()).collect();
+    let mut sorted: Vec<usize> = (0..d).collect();
+    sorted.sort_by(|&i, &j| sizes[j].total_cmp(&sizes[i]));
+    let tall = Mat::from_fn(d, r, |k, i| h[(i, sorted[k])]);
+    let (q, upper, order) = linalg::pivoted_qr(tall.as_ref());
+    let mut frame = Mat::zeros(r, d);
+    for (k, &j) in sorted.iter().enumerate() {
+        for i in 0..r {
+            frame[(i, j)] = q[(k, i)];
+        }
+    }
+    (frame, upper, order)
 }
 
 impl Posed {
@@ -171,7 +222,7 @@ impl Posed {
         let mut even = Mat::from_fn(d, nonzero.len(), |j, i| {
             self.a[(nonzero[i], j)] / self.columns[j]
         });
-        for mut row in even.col_iter_mut() {
+        for row in even.col_iter_mut() {
             let size = row.norm_l2();
             row.iter_mut().for_each(|v| *v /= size);
         }
@@ -180,18 +231,8 @@ impl Posed {
         let rows: Vec<usize> = order[..rank].iter().map(|&i| nonzero[i]).collect();
 
         let (h, weights) = self.scaled_rows(&rows);
-        let sizes: Vec<f64> = (0..d).map(|j| norm(h.col_as_slice(j))).collect();
-        let mut sorted: Vec<usize> = (0..d).collect();
-        sorted.sort_by(|&i, &j| sizes[j].total_cmp(&sizes[i]));
-        let tall = Mat::from_fn(d, rank, |k, i| h[(i, sorted[k])]);
-        let (q, upper, order) = linalg::pivoted_qr(tall.as_ref());
-        self.b = Mat::zeros(rank, d);
-        for (k, &j) in sorted.iter().enumerate() {
-            for i in 0..rank {
-                self.b[(i, j)] = q[(k, i)];
-            }
-        }
-        self.upper = upper;
+        let (frame, upper, order) = sorted_qr(h.as_ref());
+        (self.b, self.upper) = (frame, upper);
         self.chosen = order.iter().map(|&i| rows[i]).collect();
         self.weights = order.iter().map(|&i| weights[i]).collect();
     }
@@ -247,8 +288,12 @@ impl Posed {
 
     /// What rounding may add to each of these.
     pub(super) fn slope_errors(&self, y: &[f64]) -> Vec<f64> {
-        let size = ROUNDING * norm(y);
-        self.spread.iter().zip(&self.columns).map(|(spread, a)| size * spread * a).collect()
+        let sizes: Vec<f64> = y.iter().map(|y| ROUNDING * y.abs()).collect();
+        let sum = |j: usize| {
+            let terms = self.a.col_as_slice(j).iter().zip(&sizes).map(|(a, y)| a.abs() * y);
+            self.spread[j] * terms.sum::<f64>()
+        };
+        (0..self.length()).map(sum).collect()
     }
 
     /// `B^T u`.
@@ -263,22 +308,23 @@ impl Posed {
         c
     }
 
-    /// `B diag(theta) B^T` as a Cholesky factor, with a little of the identity where rounding asks for it.
-    pub(super) fn normal(&self, theta: &[f64]) -> Option<Cholesky> {
+    /// `B diag(theta) B^T`, factored.
+    pub(super) fn normal(&self, theta: &[f64]) -> Normal {
         let roots: Vec<f64> = theta.iter().map(|t| t.sqrt()).collect();
         let scaled = linalg::scale_columns(self.b.as_ref(), &roots);
         let r = self.rank();
         let mut gram = Mat::zeros(r, r);
         linalg::multiply_lower(gram.as_mut(), scaled.as_ref(), scaled.transpose());
-        let largest = (0..r).map(|i| gram[(i, i)]).fold(0.0, f64::max);
-        for ridge in [0.0, 1e-16, 1e-14, 1e-12] {
-            let mut tried = gram.clone();
-            (0..r).for_each(|i| tried[(i, i)] += ridge * largest);
-            if let Some(factor) = Cholesky::new(tried, Par::Seq) {
-                return Some(factor);
+        if let Some(factor) = Cholesky::new(gram, Par::Seq) {
+            let pivots = (0..r).map(|i| factor.lower()[(i, i)]);
+            let (least, most) =
+                pivots.fold((f64::INFINITY, 0.0), |(l, m): (f64, f64), p| (l.min(p), m.max(p)));
+            if least > SHARP * most {
+                return Normal::Squared(factor);
             }
         }
-        None
+        let (_, upper, order) = sorted_qr(scaled.as_ref());
+        Normal::Orthogonal { upper, order }
     }
 
     /// Largest backward error of a measurement.

@@ -8,7 +8,7 @@
 
 use super::incumbent::Incumbent;
 use super::posed::Posed;
-use flatmin_core::linalg::{self, max_abs};
+use flatmin_core::linalg::{self, max_abs, norm};
 use flatmin_core::{Mat, MatMut};
 
 /// Pivots below this part of the largest count as zero.
@@ -35,7 +35,7 @@ pub(super) fn finish(posed: &Posed, z: &[f64], u: &[f64], s: &[f64], incumbent: 
         }
         let Some(found) = exactly(posed, &set, z, u) else { return };
         incumbent.offer(posed, &found.z);
-        incumbent.offer_dual(posed, &found.u, &found.s);
+        incumbent.offer_dual(posed, &found.u);
         let largest = max_abs(&found.z);
         let kept: Vec<usize> =
             set.iter().copied().filter(|&j| found.z[j].abs() > NOTHING * largest).collect();
@@ -67,11 +67,20 @@ struct Found {
 /// The nearest solutions of both systems of equations.
 fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> {
     let (r, n) = (posed.rank(), set.len());
-    let sizes: Vec<f64> = set.iter().map(|&j| z[j].abs()).collect();
-    let columns = Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
-    let (basis, upper, order) = linalg::pivoted_qr(columns.as_ref());
-    let most = if n > 0 { upper[(0, 0)].abs() } else { 0.0 };
-    let rank = (0..r.min(n)).take_while(|&i| upper[(i, i)].abs() > ZERO * most).count();
+    let factored = |sizes: &[f64]| {
+        let columns = Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
+        let (basis, upper, order) = linalg::pivoted_qr(columns.as_ref());
+        let most = if n > 0 { upper[(0, 0)].abs() } else { 0.0 };
+        let rank = (0..r.min(n)).take_while(|&i| upper[(i, i)].abs() > ZERO * most).count();
+        (basis, upper, order, rank)
+    };
+    let mut sizes: Vec<f64> = set.iter().map(|&j| 1.0 / norm(posed.b.col_as_slice(j))).collect();
+    let (mut basis, mut upper, mut order, mut rank) = factored(&sizes);
+    if rank < n {
+        // The change that is least relative to what is there keeps the signs.
+        sizes = set.iter().map(|&j| z[j].abs()).collect();
+        (basis, upper, order, rank) = factored(&sizes);
+    }
     if rank == 0 {
         return None;
     }
