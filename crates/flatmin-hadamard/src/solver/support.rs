@@ -9,7 +9,7 @@
 use super::incumbent::Incumbent;
 use super::posed::Posed;
 use flatmin_core::linalg::{self, max_abs, norm};
-use flatmin_core::{Mat, MatMut};
+use flatmin_core::{Mat, MatMut, MatRef};
 
 /// Pivots below this part of the largest count as zero.
 const ZERO: f64 = 1e-11;
@@ -87,27 +87,22 @@ fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> 
     let basis = basis.as_ref().subcols(0, rank);
     let wide = upper.as_ref().subrows(0, rank);
     let square = wide.subcols(0, rank);
-    // [R11 R12]^T = Z T: the least-norm solution of [R11 R12] v = g is Z T^{-T} g.
-    let dependent = if rank < n { Some(linalg::thin_qr(wide.transpose())) } else { None };
-
     let mut exact = vec![0.0; z.len()];
     set.iter().for_each(|&j| exact[j] = z[j]);
-    for _ in 0..REFINEMENTS {
-        let residual = posed.residual(&exact);
-        let residual = Mat::from_fn(r, 1, |i, _| residual[i]);
-        let mut along = linalg::product(basis.transpose(), residual.as_ref());
-        let solved = match &dependent {
-            None => {
-                linalg::solve_upper(square, along.as_mut());
-                along
+    if n < r && rank == n {
+        overdetermined(posed, set, &mut exact);
+    } else {
+        // [R11 R12]^T = Z T: the least-norm solution of [R11 R12] v = g is Z T^{-T} g.
+        let (frame, triangle) = linalg::thin_qr(wide.transpose());
+        for _ in 0..REFINEMENTS {
+            let residual = posed.residual(&exact);
+            let residual = MatRef::from_column_major_slice(&residual, r, 1);
+            let mut along = linalg::product(basis.transpose(), residual);
+            linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
+            let solved = linalg::product(frame.as_ref(), along.as_ref());
+            for (k, &at) in order.iter().enumerate() {
+                exact[set[at]] += sizes[at] * solved[(k, 0)];
             }
-            Some((frame, triangle)) => {
-                linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
-                linalg::product(frame.as_ref(), along.as_ref())
-            }
-        };
-        for (k, &at) in order.iter().enumerate() {
-            exact[set[at]] += sizes[at] * solved[(k, 0)];
         }
     }
 
@@ -130,4 +125,24 @@ fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> 
     }
     let finite = exact.iter().chain(&dual).all(|v| v.is_finite());
     finite.then_some(Found { z: exact, u: dual, s, independent: rank == n })
+}
+
+/// Least squares on a support of fewer coordinates than measurements, where each of these counts by its own
+/// size and not by what the others leave of it.
+fn overdetermined(posed: &Posed, set: &[usize], z: &mut [f64]) {
+    let weights: Vec<f64> =
+        posed.rows.iter().map(|size| if *size > 0.0 { 1.0 / size } else { 0.0 }).collect();
+    let (m, n) = (weights.len(), set.len());
+    let sizes: Vec<f64> = set.iter().map(|&j| 1.0 / posed.columns[j]).collect();
+    let columns = Mat::from_fn(m, n, |i, k| weights[i] * posed.a[(i, set[k])] * sizes[k]);
+    let (frame, triangle) = linalg::thin_qr(columns.as_ref());
+    for _ in 0..REFINEMENTS {
+        let misfits = posed.misfits(z);
+        let weighed = Mat::from_fn(m, 1, |i, _| weights[i] * misfits[i]);
+        let mut along = linalg::product(frame.transpose(), weighed.as_ref());
+        linalg::solve_upper(triangle.as_ref(), along.as_mut());
+        for (k, &j) in set.iter().enumerate() {
+            z[j] += sizes[k] * along[(k, 0)] / posed.spread[j];
+        }
+    }
 }
