@@ -1,6 +1,6 @@
 //! Derivatives against finite differences, and Hessians against the laws that they obey.
 
-use super::{FactoredLoss, Loss, SymmetricLoss, along};
+use super::{FactoredLoss, LeastSquares, Loss, SymmetricLoss, Traced, along};
 use crate::flatness::{self, Differences, image};
 use crate::linalg::{inner, kernel::dot};
 use crate::rng::{Role, Stream};
@@ -125,6 +125,88 @@ pub fn curvature(loss: &dyn Loss, x: &[f64], seed: u64) -> Result<Curvature, Err
         asymmetry: flatness::check::asymmetry(hessian.as_ref(), seed)?,
         trace: hessian.exact_trace().map_or(0.0, |exact| (exact - trace).abs() / absolute),
     })
+}
+
+/// By how much a loss fails the laws of a mean of squares at `x`, drawn from `seed`, relative to what is
+/// compared: value `|r|^2 / m`, gradient `(2/m) J^T r`, and `<J v, y> = <v, J^T y>` with `J v` by fourth-order
+/// differences of the residuals.
+///
+/// ```
+/// use flatmin_core::{DenseMap, FactoredLoss, loss::check};
+/// let map = DenseMap::new(1, 2, vec![1.0, 2.0])?;
+/// let loss = FactoredLoss::new(&map, &[1.0])?.of_width(1)?;
+/// let [value, gradient, adjoint] = check::least_squares(&loss, &[1.0, 0.5, -1.0], 1)?;
+/// assert!(value < 1e-14 && gradient < 1e-14 && adjoint < 1e-9);
+/// # Ok::<(), flatmin_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the loss refuses the point.
+pub fn least_squares(loss: &dyn LeastSquares, x: &[f64], seed: u64) -> Result<[f64; 3], Error> {
+    let (n, m) = (loss.order(), loss.measurements());
+    let mut stream = Stream::new(seed, "least squares", 0, 0, Role::Probe);
+    let (v, y) = (stream.gaussian_vector(n), stream.gaussian_vector(m));
+    let (mut residual, mut gradient, mut back) = (vec![0.0; m], vec![0.0; n], vec![0.0; n]);
+    let value = loss.value_and_gradient(x, &mut gradient)?;
+    loss.residual(x, &mut residual)?;
+    let mean = dot(&residual, &residual) / m as f64;
+
+    loss.pull_back(x, &residual, &mut back)?;
+    let off: Vec<f64> = gradient.iter().zip(&back).map(|(g, b)| g - 2.0 / m as f64 * b).collect();
+
+    loss.pull_back(x, &y, &mut back)?;
+    let along = |t: f64| -> Result<f64, Error> {
+        let moved: Vec<f64> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
+        let mut residual = vec![0.0; m];
+        loss.residual(&moved, &mut residual)?;
+        Ok(dot(&residual, &y))
+    };
+    let least = f64::MIN_POSITIVE;
+    let slope = fourth_order(along)?;
+    Ok([
+        (value - mean).abs() / mean.abs().max(least),
+        dot(&off, &off).sqrt() / dot(&gradient, &gradient).sqrt().max(least),
+        (slope - dot(&v, &back)).abs() / (dot(&v, &v) * dot(&back, &back)).sqrt().max(least),
+    ])
+}
+
+/// By how much a loss fails the laws of its trace at `x`, along a direction drawn from `seed`, relative to what
+/// is compared: the trace against the weighted diagonal of the Hessian (relative to its absolute sum), and its
+/// gradient against fourth-order differences. It costs `n` products.
+///
+/// ```
+/// use flatmin_core::{DenseMap, FactoredLoss, loss::check};
+/// let map = DenseMap::new(1, 2, vec![1.0, 2.0])?;
+/// let loss = FactoredLoss::new(&map, &[1.0])?.of_width(1)?;
+/// let [trace, gradient] = check::traced(&loss, &[1.0, 0.5, -1.0], 1)?;
+/// assert!(trace < 1e-14 && gradient < 1e-9);
+/// # Ok::<(), flatmin_core::Error>(())
+/// ```
+///
+/// # Errors
+/// When the loss refuses the point, or a product is not finite.
+pub fn traced(loss: &dyn Traced, x: &[f64], seed: u64) -> Result<[f64; 2], Error> {
+    let n = loss.order();
+    let v = Stream::new(seed, "traced", 0, 0, Role::Probe).gaussian_vector(n);
+    let mut gradient = vec![0.0; n];
+    let trace = loss.trace_and_gradient(x, &mut gradient)?;
+    let columns = image(loss.hessian(x)?.as_ref(), Mat::<f64>::identity(n, n).as_ref())?;
+    let diagonal = loss.weights().into_iter().enumerate().map(|(i, s)| s * columns[(i, i)]);
+    let (sum, absolute) =
+        diagonal.fold((0.0, f64::MIN_POSITIVE), |(sum, all), d| (sum + d, all + d.abs()));
+    let along = |t: f64| -> Result<f64, Error> {
+        let moved: Vec<f64> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
+        loss.trace_and_gradient(&moved, &mut vec![0.0; n])
+    };
+    let slope = fourth_order(along)?;
+    let size = (dot(&v, &v) * dot(&gradient, &gradient)).sqrt().max(f64::MIN_POSITIVE);
+    Ok([(trace - sum).abs() / absolute, (slope - dot(&v, &gradient)).abs() / size])
+}
+
+/// Derivative of `f` at 0 by fourth-order central differences, exact for quartics up to rounding.
+fn fourth_order(f: impl Fn(f64) -> Result<f64, Error>) -> Result<f64, Error> {
+    let h = 1e-3;
+    Ok((8.0 * (f(h)? - f(-h)?) - (f(2.0 * h)? - f(-2.0 * h)?)) / (12.0 * h))
 }
 
 /// Errors of a slope and a curvature at 0, given the value and the slope along a line, by

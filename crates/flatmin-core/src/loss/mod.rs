@@ -4,10 +4,12 @@ pub mod check;
 mod hessian;
 mod smooth;
 mod symmetric;
+mod vectors;
 
 pub use hessian::FactoredHessian;
-pub use smooth::{Loss, OfWidth, check_point};
+pub use smooth::{LeastSquares, Loss, Traced, check_point};
 pub use symmetric::{SymmetricHessian, SymmetricLoss};
+pub use vectors::OfWidth;
 
 use crate::error::finite;
 use crate::linalg::{inner, kernel::dot};

@@ -1,9 +1,7 @@
 //! Losses as functions of one vector: what descends on a loss, or measures its curvature, asks for.
 
-use super::{FactoredLoss, SymmetricLoss};
+use crate::Error;
 use crate::flatness::{Differences, SymmetricOperator};
-use crate::linalg::kernel::dot;
-use crate::{Error, MatMut, MatRef};
 
 /// A twice differentiable function `f : R^n -> R`: a loss of this project, with its factors as one
 /// vector, or one of the caller's own.
@@ -64,6 +62,46 @@ pub trait Loss: Send + Sync {
     }
 }
 
+/// A loss that is a mean of squares, `f(x) = (1/m) |r(x)|^2` with `m` residuals: then single residuals may be
+/// drawn, weighted or shifted, which stochastic methods and methods of multipliers do.
+///
+/// [`check::least_squares`](super::check::least_squares) tries the laws.
+pub trait LeastSquares: Loss {
+    /// Number `m` of residuals.
+    fn measurements(&self) -> usize;
+
+    /// The residuals `r(x)` into `residual`, of length `m`.
+    ///
+    /// # Errors
+    /// When `x` has not [`Loss::order`] numbers, or `residual` has not `m`.
+    fn residual(&self, x: &[f64], residual: &mut [f64]) -> Result<(), Error>;
+
+    /// `out = J(x)^T y` for the Jacobian `J` of the residuals and `y` of length `m`; the gradient of the loss
+    /// is `(2/m) J^T r`.
+    ///
+    /// # Errors
+    /// When `x` or `out` has not [`Loss::order`] numbers, or `y` has not `m`.
+    fn pull_back(&self, x: &[f64], y: &[f64], out: &mut [f64]) -> Result<(), Error>;
+}
+
+/// A loss of which the trace that flatness is measured by is known, with its gradient: what can be descended
+/// on directly.
+///
+/// [`check::traced`](super::check::traced) tries the laws.
+pub trait Traced: Loss {
+    /// Weights `s_i` of the coordinates in the trace `sum_i s_i D2f(x)[e_i]`, of length [`Loss::order`]: ones
+    /// for the trace itself. For the scaled trace a block counts for one over its number of rows.
+    fn weights(&self) -> Vec<f64> {
+        vec![1.0; self.order()]
+    }
+
+    /// That trace at `x`, and its gradient there into `gradient`.
+    ///
+    /// # Errors
+    /// When `x` or `gradient` has not [`Loss::order`] numbers, or the loss refuses the point.
+    fn trace_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error>;
+}
+
 /// Refuses a point that is not of the length that a loss takes.
 ///
 /// # Errors
@@ -77,7 +115,7 @@ pub fn check_point(order: usize, x: &[f64]) -> Result<(), Error> {
 }
 
 /// Refuses a point or a gradient that is not of the length that a loss takes.
-fn check_length(what: &'static str, order: usize, x: &[f64]) -> Result<(), Error> {
+pub(crate) fn check_length(what: &'static str, order: usize, x: &[f64]) -> Result<(), Error> {
     if x.len() == order {
         return Ok(());
     }
@@ -86,124 +124,4 @@ fn check_length(what: &'static str, order: usize, x: &[f64]) -> Result<(), Error
         expected: format!("length {order}"),
         got: format!("length {}", x.len()),
     })
-}
-
-/// [`FactoredLoss`] for factors of one width `k`, as a function of `(vec L, vec R)`, column-major; made by
-/// [`FactoredLoss::of_width`].
-#[derive(Clone, Copy)]
-pub struct OfWidth<'a> {
-    loss: FactoredLoss<'a>,
-    width: usize,
-}
-
-impl<'a> FactoredLoss<'a> {
-    /// The loss as a function of one vector `(vec L, vec R)`, for factors of `k` columns.
-    ///
-    /// ```
-    /// use flatmin_core::{DenseMap, FactoredLoss, loss::Loss};
-    /// // (l r - 1)^2 at l = 2, r = 3.
-    /// let map = DenseMap::new(1, 1, vec![1.0])?;
-    /// let loss = FactoredLoss::new(&map, &[1.0])?.of_width(1)?;
-    /// let mut gradient = [0.0; 2];
-    /// assert_eq!(loss.value_and_gradient(&[2.0, 3.0], &mut gradient)?, 25.0);
-    /// assert_eq!(gradient, [30.0, 20.0]);
-    /// assert_eq!(loss.hessian(&[2.0, 3.0])?.exact_trace(), Some(26.0));
-    /// # Ok::<(), flatmin_core::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// When `k` is zero.
-    pub fn of_width(self, k: usize) -> Result<OfWidth<'a>, Error> {
-        if k == 0 {
-            let (name, rule) = ("the width of the factors", "at least 1");
-            return Err(Error::Parameter { name, rule, got: k.to_string() });
-        }
-        Ok(OfWidth { loss: self, width: k })
-    }
-}
-
-impl OfWidth<'_> {
-    /// The factors in a vector.
-    fn factors<'x>(&self, x: &'x [f64]) -> (MatRef<'x, f64>, MatRef<'x, f64>) {
-        let (dims, k) = (self.loss.map.dims(), self.width);
-        let (l, r) = x.split_at(k * dims.rows);
-        (
-            MatRef::from_column_major_slice(l, dims.rows, k),
-            MatRef::from_column_major_slice(r, dims.cols, k),
-        )
-    }
-}
-
-impl Loss for OfWidth<'_> {
-    fn order(&self) -> usize {
-        let dims = self.loss.map.dims();
-        self.width * (dims.rows + dims.cols)
-    }
-
-    fn value(&self, x: &[f64]) -> Result<f64, Error> {
-        check_point(self.order(), x)?;
-        let (l, r) = self.factors(x);
-        self.loss.value(l, r)
-    }
-
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
-        check_point(self.order(), x)?;
-        check_length("the gradient", self.order(), gradient)?;
-        let (dims, k, m) = (self.loss.map.dims(), self.width, self.loss.targets.len());
-        let (l, r) = self.factors(x);
-        let (left, right) = gradient.split_at_mut(k * dims.rows);
-        let left = MatMut::from_column_major_slice_mut(left, dims.rows, k);
-        let right = MatMut::from_column_major_slice_mut(right, dims.cols, k);
-        let (ones, mut residual) = (vec![1.0; k], vec![0.0; m]);
-        let targets = self.loss.targets;
-        self.loss.map.residual_and_gradient((l, &ones, r), targets, &mut residual, left, right);
-        gradient.iter_mut().for_each(|g| *g *= 2.0 / m as f64);
-        Ok(dot(&residual, &residual) / m as f64)
-    }
-
-    fn hessian<'a>(&'a self, x: &'a [f64]) -> Result<Box<dyn SymmetricOperator + 'a>, Error> {
-        check_point(self.order(), x)?;
-        let (l, r) = self.factors(x);
-        Ok(Box::new(self.loss.hessian(l, r)?))
-    }
-}
-
-/// As a function of `vec U`, column-major.
-///
-/// ```
-/// use flatmin_core::{RankOne, SymmetricLoss, loss::Loss};
-/// let map = RankOne::symmetric(1, vec![2.0])?;
-/// let loss = SymmetricLoss::new(&map, &[30.0], 1, 0)?;
-/// assert_eq!(Loss::value(&loss, &[3.0])?, 36.0);
-/// # Ok::<(), flatmin_core::Error>(())
-/// ```
-impl Loss for SymmetricLoss<'_> {
-    fn order(&self) -> usize {
-        self.map().dims().rows * self.width()
-    }
-
-    fn value(&self, x: &[f64]) -> Result<f64, Error> {
-        check_point(self.order(), x)?;
-        SymmetricLoss::value(self, self.factor(x))
-    }
-
-    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
-        check_point(self.order(), x)?;
-        check_length("the gradient", self.order(), gradient)?;
-        let (d, k) = (self.map().dims().rows, self.width());
-        let out = MatMut::from_column_major_slice_mut(gradient, d, k);
-        Ok(self.value_and_gradient_into(self.factor(x), out))
-    }
-
-    fn hessian<'a>(&'a self, x: &'a [f64]) -> Result<Box<dyn SymmetricOperator + 'a>, Error> {
-        check_point(self.order(), x)?;
-        Ok(Box::new(SymmetricLoss::hessian(self, self.factor(x))?))
-    }
-}
-
-impl SymmetricLoss<'_> {
-    /// The factor in a vector.
-    fn factor<'x>(&self, x: &'x [f64]) -> MatRef<'x, f64> {
-        MatRef::from_column_major_slice(x, self.map().dims().rows, self.width())
-    }
 }

@@ -10,11 +10,12 @@
 //!
 //! at every `U`; the second term vanishes where the loss does.
 
-use super::{check_targets, hessian::check_factor};
+use super::{check_targets, hessian::check_factor, vectors::Curvature};
 use crate::flatness::SymmetricOperator;
 use crate::linalg::{Par, kernel::dot, product, scale_columns, svd};
 use crate::operator::{LinearMap, stack, unstack};
 use crate::{Error, Mat, MatMut, MatRef};
+use std::sync::OnceLock;
 
 /// `f(U) = (1/m) |A(U diag(s) U^T) - b|^2`, with `U` of shape `d x k` and symmetric measurements.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct SymmetricLoss<'a> {
     map: &'a dyn LinearMap,
     targets: &'a [f64],
     signs: Vec<f64>,
+    /// What its trace is made of, once that was asked for.
+    pub(super) curvature: OnceLock<Curvature>,
 }
 
 impl<'a> SymmetricLoss<'a> {
@@ -56,12 +59,22 @@ impl<'a> SymmetricLoss<'a> {
             });
         }
         let signs = [vec![1.0; positive], vec![-1.0; negative]].concat();
-        Ok(SymmetricLoss { map, targets, signs })
+        Ok(SymmetricLoss { map, targets, signs, curvature: OnceLock::new() })
     }
 
     /// The map `A`.
     pub fn map(&self) -> &dyn LinearMap {
         self.map
+    }
+
+    /// The targets `b`.
+    pub fn targets(&self) -> &[f64] {
+        self.targets
+    }
+
+    /// The signs `s`, one a column of `U`.
+    pub fn signs(&self) -> &[f64] {
+        &self.signs
     }
 
     /// Columns `k` of `U`.

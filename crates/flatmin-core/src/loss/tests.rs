@@ -1,6 +1,6 @@
 //! Laws of the derivatives, over all maps and shapes.
 
-use super::{FactoredLoss, Loss, SymmetricLoss, check};
+use super::{FactoredLoss, LeastSquares, Loss, SymmetricLoss, Traced, check};
 use crate::flatness::{PairOperator, SymmetricOperator, image};
 use crate::linalg::{inner, product, scale_columns};
 use crate::operator::{DenseMap, Entries, LinearMap, RankOne, unstack};
@@ -72,6 +72,21 @@ fn assert_curvature(loss: &dyn Loss, x: &[f64], case: &str) {
     let found = check::curvature(loss, x, 3).unwrap();
     assert!(found.gradient < 1e-9 && found.product < 1e-9, "{case}: {found:?}");
     assert!(found.asymmetry < 1e-13 && found.trace < 1e-13, "{case}: {found:?}");
+}
+
+/// The same with the laws of a mean of squares, and of a trace with its gradient.
+fn assert_squares<L: LeastSquares + Traced>(loss: &L, x: &[f64], case: &str) {
+    let [value, gradient, adjoint] = check::least_squares(loss, x, 5).unwrap();
+    // Where the residual is rounding, so is its square.
+    let size = loss.value(x).unwrap();
+    assert!(size < 1e-24 || value < 1e-13, "{case}: value off by {value:e}");
+    assert!(size < 1e-24 || gradient < 1e-12, "{case}: gradient off by {gradient:e}");
+    assert!(adjoint < 1e-9, "{case}: pull-back off by {adjoint:e}");
+    let [trace, gradient] = check::traced(loss, x, 5).unwrap();
+    assert!(trace < 1e-12 && gradient < 1e-9, "{case}: trace {trace:e}, gradient {gradient:e}");
+    let short = &mut vec![0.0; loss.measurements() + 1][..];
+    assert!(loss.residual(x, short).is_err() && loss.pull_back(x, short, &mut []).is_err());
+    assert!(loss.trace_and_gradient(&[], &mut []).is_err());
 }
 
 /// Blocks of every width against one column at a time, in either storage order.
@@ -157,6 +172,7 @@ fn factored_hessians() {
                 let x: Vec<f64> =
                     l.col_iter().chain(r.col_iter()).flat_map(|c| c.iter().copied()).collect();
                 assert_curvature(&flat, &x, &case);
+                assert_squares(&flat, &x, &case);
                 let hessian = loss.hessian(l, r).unwrap();
                 assert_blocks(&hessian, &case);
                 assert_blocks(&hessian.scaled(), &case);
@@ -210,6 +226,7 @@ fn symmetric_hessians() {
                 let loss = SymmetricLoss::new(map.as_ref(), &b, positive, negative).unwrap();
                 let x: Vec<f64> = u.col_iter().flat_map(|c| c.iter().copied()).collect();
                 assert_curvature(&loss, &x, &case);
+                assert_squares(&loss, &x, &case);
                 let hessian = loss.hessian(u.as_ref()).unwrap();
                 assert_blocks(&hessian, &case);
                 let (value, gradient) = loss.value_and_gradient(u.as_ref()).unwrap();

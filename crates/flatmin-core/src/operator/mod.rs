@@ -121,13 +121,20 @@ impl Gram {
         }
     }
 
+    /// `G F` for a factor `F` with [`Gram::order`] rows.
+    pub fn times(&self, factor: MatRef<'_, f64>) -> Mat<f64> {
+        match self {
+            Gram::Dense(g) => crate::linalg::product(g.as_ref(), factor),
+            Gram::Diagonal(g) => {
+                Mat::from_fn(factor.nrows(), factor.ncols(), |i, j| g[i] * factor[(i, j)])
+            }
+        }
+    }
+
     /// The quadratic form `<G F, F>` at a factor `F` with [`Gram::order`] rows.
     pub fn form(&self, factor: MatRef<'_, f64>) -> f64 {
         match self {
-            Gram::Dense(g) => {
-                let product = crate::linalg::product(g.as_ref(), factor);
-                crate::linalg::inner(product.as_ref(), factor)
-            }
+            Gram::Dense(_) => crate::linalg::inner(self.times(factor).as_ref(), factor),
             Gram::Diagonal(g) => (0..factor.ncols())
                 .map(|j| factor.col(j).iter().zip(g).map(|(f, w)| w * f * f).sum::<f64>())
                 .sum(),
