@@ -38,6 +38,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod depth;
+mod loss;
 mod problem;
 mod program;
 mod solver;
@@ -46,6 +47,7 @@ mod sparse;
 pub use depth::Depth;
 pub use flatmin_core as core;
 pub use flatmin_core::{Error, Mat, MatRef, Objective, Progress, Status};
+pub use loss::{HadamardHessian, HadamardLoss};
 pub use problem::Hadamard;
 pub use program::Program;
 pub use sparse::{Sparse, Warning};
