@@ -38,15 +38,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 mod depth;
+pub mod instance;
 mod loss;
 mod problem;
 mod program;
 mod solver;
 mod sparse;
+pub mod theory;
 
 pub use depth::Depth;
 pub use flatmin_core as core;
 pub use flatmin_core::{Error, Mat, MatRef, Objective, Progress, Status};
+pub use instance::Planted;
 pub use loss::{HadamardHessian, HadamardLoss};
 pub use problem::Hadamard;
 pub use program::Program;

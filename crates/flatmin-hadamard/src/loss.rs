@@ -259,7 +259,7 @@ impl SymmetricOperator for HadamardHessian<'_> {
         let image = product(matrix, along.as_ref());
         multiply(along.as_mut(), matrix.transpose(), image.as_ref());
         let weight = self.loss.weight();
-        for (c, (column, mut out)) in v.col_iter().zip(out.as_mut().col_iter_mut()).enumerate() {
+        for (c, (column, out)) in v.col_iter().zip(out.as_mut().col_iter_mut()).enumerate() {
             let u: Vec<f64> = column.iter().copied().collect();
             let (_, slope) = all_but_one(&self.v, Some(&u), d);
             let image = along.col_as_slice(c);
