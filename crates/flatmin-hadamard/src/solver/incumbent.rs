@@ -45,6 +45,9 @@ impl Point {
     }
 }
 
+/// Differences of cost that are but rounding.
+const LEVEL: f64 = 1e-14;
+
 #[derive(Default)]
 pub(super) struct Incumbent {
     /// The best vector.
@@ -58,13 +61,23 @@ pub(super) struct Incumbent {
 impl Incumbent {
     /// Keeps `z` when it costs less among those that fit; while none does, the one that comes nearest.
     pub(super) fn offer(&mut self, posed: &Posed, z: &[f64]) {
+        self.consider(posed, z, 1.0);
+    }
+
+    /// Keeps `z` and `u`, the last word of a road, unless they are worse by more than rounding.
+    pub(super) fn settle(&mut self, posed: &Posed, z: &[f64], u: &[f64]) {
+        self.consider(posed, z, 1.0 + LEVEL);
+        self.prove(posed, u, 1.0 - LEVEL);
+    }
+
+    fn consider(&mut self, posed: &Posed, z: &[f64], slack: f64) {
         let misfits = posed.misfits(z);
         let misfit = norm(&misfits) / norm(&posed.targets);
         let value = power_norm(z, posed.p);
         let new = Point { z: z.to_vec(), value, misfits, misfit };
         let better = match &self.best {
             None => true,
-            Some(old) if old.fits() => new.fits() && self.cost(&new) < self.cost(old),
+            Some(old) if old.fits() => new.fits() && self.cost(&new) < slack * self.cost(old),
             Some(old) => new.misfit < old.misfit,
         };
         if value.is_finite() && misfit.is_finite() && better {
@@ -82,10 +95,14 @@ impl Incumbent {
 
     /// Keeps `u` when it proves more, at the dual norm that holds however sums are rounded.
     pub(super) fn offer_dual(&mut self, posed: &Posed, u: &[f64]) {
+        self.prove(posed, u, 1.0);
+    }
+
+    fn prove(&mut self, posed: &Posed, u: &[f64], slack: f64) {
         let y = posed.multipliers(u);
         let size = dual_norm(posed, &y);
         let lower = posed.targets.iter().zip(&y).map(|(b, y)| b * y).sum::<f64>() / size;
-        if size > 0.0 && lower.is_finite() && lower > self.lower() {
+        if size > 0.0 && lower.is_finite() && lower > slack * self.lower() {
             self.bound = Some((y.iter().map(|y| y / size).collect(), lower));
         }
     }

@@ -30,6 +30,9 @@ const GOAL: (f64, f64) = (1e-4, 1e-15);
 const CLOSE: f64 = 1e-8;
 const BACKWARD: f64 = 1e-6;
 
+/// Entries of the least-norm `z` below this part of the largest that count as rounding.
+const NOISE: f64 = 1e-14;
+
 /// Entries of `w_j^{1/p} x_j` above this part of the largest count for the rank.
 const NONZERO: f64 = 1e-7;
 
@@ -82,8 +85,10 @@ fn closed_form(posed: &Posed, incumbent: &mut Incumbent) {
         z.iter_mut().zip(more).for_each(|(z, more)| *z += more);
     }
     let largest = max_abs(&z);
-    let slope = |z: &f64| {
-        if *z == 0.0 { 0.0 } else { z.signum() * (z.abs() / largest).powf(posed.p - 1.0) }
+    // What is but rounding must not ask for multipliers.
+    let slope = |z: &f64| match z.abs() / largest {
+        size if size <= NOISE => 0.0,
+        size => z.signum() * size.powf(posed.p - 1.0),
     };
     let u = posed.apply(&z.iter().map(slope).collect::<Vec<_>>());
     let s = posed.adjoint(&u);

@@ -55,10 +55,13 @@ pub(super) fn search(posed: &Posed, goal: f64, incumbent: &mut Incumbent, monito
         let gap = incumbent.gap();
         stuck = if gap < 0.9 * before || before.is_infinite() { 0 } else { stuck + 1 };
         let feasibility = norm(&posed.residual(&z)) / norm(&posed.c);
-        if !monitor.tick("Newton", incumbent.upper(), incumbent.lower(), feasibility, s.len())
-            || gap <= goal
-            || stuck >= PATIENCE
-        {
+        // The gap falls like the square of the error of z: one step more gives z its digits.
+        let done = before <= goal || stuck >= PATIENCE;
+        if done {
+            incumbent.settle(posed, &z, &u);
+        }
+        let (upper, lower) = (incumbent.upper(), incumbent.lower());
+        if !monitor.tick("Newton", upper, lower, feasibility, s.len()) || done {
             return;
         }
         let move_s = posed.adjoint(&step);
