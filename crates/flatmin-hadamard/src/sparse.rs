@@ -14,6 +14,9 @@ pub enum Warning {
     ZeroTargets,
     /// Measurements that are combinations of the others.
     RedundantMeasurements(usize),
+    /// By what part the rounding of `A^T y` alone may hide the dual norm, when that is more than the tolerance:
+    /// nothing can be certified beyond it.
+    IllConditioned(f64),
     /// How far what rounding leaves of the misfit may move the objective, relative to it, when that is
     /// more than the tolerance: measurements that nearly repeat one another have large multipliers.
     Sensitive(f64),
@@ -34,6 +37,11 @@ impl fmt::Display for Warning {
             Warning::RedundantMeasurements(n) => {
                 write!(f, "{n} measurement(s) are combinations of the others")
             }
+            Warning::IllConditioned(error) => write!(
+                f,
+                "the columns differ so much in size, or the measurements so nearly depend on one another, \
+                 that double precision gives A^T y to {error:.0e} only: nothing can be certified beyond that"
+            ),
             Warning::Sensitive(slip) => write!(
                 f,
                 "the measurements nearly depend on one another: the rounding error of the fit may move \
@@ -135,7 +143,8 @@ impl Sparse {
             _ => self.x[j].abs().powf(1.0 / k as f64),
         };
         let roots: Vec<f64> = (0..self.x.len()).map(root).collect();
-        let entry = |j: usize, i: usize| if i == 0 { roots[j].copysign(self.x[j]) } else { roots[j] };
+        let entry =
+            |j: usize, i: usize| if i == 0 { roots[j].copysign(self.x[j]) } else { roots[j] };
         Some(Mat::from_fn(self.x.len(), k, entry))
     }
 

@@ -57,8 +57,8 @@ pub fn transition_deviation(d: usize, s: usize) -> f64 {
     }
     let tau = 0.5 * (low + high);
     let delta = sparse_distance(d as f64, nonzeros, tau);
-    let spread = nonzeros * (2.0 + 4.0 * tau * tau)
-        + zeros * (excess(tau, 4) - excess(tau, 2).powi(2));
+    let spread =
+        nonzeros * (2.0 + 4.0 * tau * tau) + zeros * (excess(tau, 4) - excess(tau, 2).powi(2));
     (spread - 2.0 * delta).max(0.0).sqrt()
 }
 

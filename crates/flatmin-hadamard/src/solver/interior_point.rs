@@ -131,7 +131,12 @@ struct Step {
 }
 
 /// Runs the method until the gap is `goal`, or does not fall any more.
-pub(super) fn search(posed: &Posed, goal: f64, incumbent: &mut Incumbent, monitor: &mut Monitor<'_>) {
+pub(super) fn search(
+    posed: &Posed,
+    goal: f64,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) {
     let size = norm(&posed.c);
     let mut at = Iterate::start(posed);
     let (mut stuck, mut least) = (0, f64::INFINITY);

@@ -20,7 +20,7 @@ use crate::sparse::{Sparse, Warning};
 use flatmin_core::linalg::{max_abs, norm};
 use flatmin_core::solver::{Monitor, Stop};
 use flatmin_core::{Error, Objective, Status};
-use incumbent::{Incumbent, power_norm};
+use incumbent::{Incumbent, blur, power_norm};
 use posed::Posed;
 
 /// Part of the tolerance at which the roads end, and the gap that no road need go below.
@@ -121,8 +121,7 @@ fn zero(program: &Program<'_>, status: Status) -> Sparse {
     let (m, d) = program.problem.shape();
     let unidentified = unidentified(program);
     let fits = status.is_certified();
-    let mut warnings =
-        vec![if fits { Warning::ZeroTargets } else { Warning::Residual(1.0) }];
+    let mut warnings = vec![if fits { Warning::ZeroTargets } else { Warning::Residual(1.0) }];
     if !unidentified.is_empty() {
         warnings.push(Warning::Unidentified(unidentified.len()));
     }
@@ -191,6 +190,10 @@ fn report(
     if posed.rank() < m {
         warnings.push(Warning::RedundantMeasurements(m - posed.rank()));
     }
+    let blur = blur(posed, &y);
+    if blur > tolerance {
+        warnings.push(Warning::IllConditioned(blur));
+    }
     match posed.misfit {
         Some(misfit) => warnings.push(Warning::Residual(misfit)),
         None if gap <= tolerance && !fitted => warnings.push(Warning::Uneven(worst)),
@@ -230,9 +233,7 @@ fn report(
         relative_gap: if posed.misfit.is_some() || !found { 1.0 } else { gap },
         feasibility,
         rank: z.iter().filter(|z| z.abs() > NONZERO * largest).count(),
-        unique: incumbent.unique
-            && status.is_certified()
-            && (unidentified.is_empty() || !weighted),
+        unique: incumbent.unique && status.is_certified() && (unidentified.is_empty() || !weighted),
         trace,
         iterations: monitor.iterations,
         unidentified,

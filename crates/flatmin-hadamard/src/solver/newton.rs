@@ -22,7 +22,12 @@ const FLOOR: f64 = 1e-8;
 const PATIENCE: usize = 5;
 
 /// Runs Newton's method until the gap is `goal`, or does not fall any more.
-pub(super) fn search(posed: &Posed, goal: f64, incumbent: &mut Incumbent, monitor: &mut Monitor<'_>) {
+pub(super) fn search(
+    posed: &Posed,
+    goal: f64,
+    incumbent: &mut Incumbent,
+    monitor: &mut Monitor<'_>,
+) {
     let q = posed.q;
     let mut u = posed.c.clone();
     let mut s = posed.adjoint(&u);
@@ -87,7 +92,11 @@ fn line_search(gain: f64, s: &[f64], step: &[f64], q: f64) -> f64 {
         if now.abs() <= 0.1 * start {
             break;
         }
-        if now > 0.0 { low = t } else { high = t }
+        if now > 0.0 {
+            low = t
+        } else {
+            high = t
+        }
         t = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * t };
     }
     t

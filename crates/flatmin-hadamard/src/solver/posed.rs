@@ -219,9 +219,8 @@ impl Posed {
         let d = self.length();
         let nonzero: Vec<usize> = (0..self.rows.len()).filter(|&i| self.rows[i] > 0.0).collect();
         // Unit columns, then unit rows.
-        let mut even = Mat::from_fn(d, nonzero.len(), |j, i| {
-            self.a[(nonzero[i], j)] / self.columns[j]
-        });
+        let mut even =
+            Mat::from_fn(d, nonzero.len(), |j, i| self.a[(nonzero[i], j)] / self.columns[j]);
         for row in even.col_iter_mut() {
             let size = row.norm_l2();
             row.iter_mut().for_each(|v| *v /= size);
@@ -244,7 +243,8 @@ impl Posed {
 
     /// `L^{-1} r` for numbers a measurement.
     fn whiten(&self, r: &[f64]) -> Vec<f64> {
-        let mut c: Vec<f64> = self.chosen.iter().zip(&self.weights).map(|(&i, w)| w * r[i]).collect();
+        let mut c: Vec<f64> =
+            self.chosen.iter().zip(&self.weights).map(|(&i, w)| w * r[i]).collect();
         let n = c.len();
         if n > 0 {
             let out = MatMut::from_column_major_slice_mut(&mut c, n, 1);
@@ -258,7 +258,10 @@ impl Posed {
         let mut v = u.to_vec();
         if !v.is_empty() {
             let n = v.len();
-            linalg::solve_upper(self.upper.as_ref(), MatMut::from_column_major_slice_mut(&mut v, n, 1));
+            linalg::solve_upper(
+                self.upper.as_ref(),
+                MatMut::from_column_major_slice_mut(&mut v, n, 1),
+            );
         }
         let mut y = vec![0.0; self.targets.len()];
         for ((&i, w), v) in self.chosen.iter().zip(&self.weights).zip(v) {
@@ -331,9 +334,8 @@ impl Posed {
     pub(super) fn worst(&self, targets: &[f64], misfits: &[f64], x: &[f64]) -> f64 {
         let x = norm(x);
         let rows = misfits.iter().zip(targets).zip(&self.rows);
-        let error = |((r, b), a): ((&f64, &f64), &f64)| {
-            r.abs() / (a * x + b.abs()).max(f64::MIN_POSITIVE)
-        };
+        let error =
+            |((r, b), a): ((&f64, &f64), &f64)| r.abs() / (a * x + b.abs()).max(f64::MIN_POSITIVE);
         rows.map(error).fold(0.0, f64::max)
     }
 
@@ -349,7 +351,8 @@ impl Posed {
     /// Replaces the targets by the nearest that some vector fits.
     fn take_nearest(&mut self) {
         let unit: Vec<f64> = self.columns.iter().map(|n| 1.0 / n).collect();
-        let (basis, _, _) = linalg::pivoted_qr(linalg::scale_columns(self.a.as_ref(), &unit).as_ref());
+        let (basis, _, _) =
+            linalg::pivoted_qr(linalg::scale_columns(self.a.as_ref(), &unit).as_ref());
         let basis = basis.as_ref().subcols(0, self.rank().min(basis.ncols()));
         let before = MatRef::from_column_major_slice(&self.targets, self.targets.len(), 1);
         let nearest = linalg::product(basis, linalg::product(basis.transpose(), before).as_ref());

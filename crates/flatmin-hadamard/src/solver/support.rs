@@ -29,30 +29,33 @@ pub(super) fn finish(posed: &Posed, z: &[f64], u: &[f64], s: &[f64], incumbent: 
     let scale = total / posed.rank() as f64;
     let likely = |j: &usize| z[*j].abs() > 0.1 * scale * (1.0 - s[*j].abs()).max(0.0);
     let mut set: Vec<usize> = (0..z.len()).filter(likely).collect();
-    for _ in 0..3 {
+    for pass in 0..3 {
         if set.is_empty() || set.len() > 4 * posed.rank() {
             return;
         }
         let Some(found) = exactly(posed, &set, z, u) else { return };
-        incumbent.offer(posed, &found.z);
-        incumbent.offer_dual(posed, &found.u);
+        if pass == 0 {
+            incumbent.offer(posed, &found.z);
+            incumbent.offer_dual(posed, &found.u);
+        } else {
+            // Without what was but rounding.
+            incumbent.settle(posed, &found.z, &found.u);
+        }
         let largest = max_abs(&found.z);
         let kept: Vec<usize> =
             set.iter().copied().filter(|&j| found.z[j].abs() > NOTHING * largest).collect();
-        let flipped: Vec<usize> = kept.iter().copied().filter(|&j| found.z[j] * z[j] > 0.0).collect();
-        if flipped.len() == set.len() {
-            let inside = set.iter().fold(vec![true; z.len()], |mut off, &j| {
-                off[j] = false;
-                off
-            });
-            let off = found.s.iter().zip(inside).filter(|(_, off)| *off);
-            let most = off.fold(0.0, |m: f64, (s, _)| m.max(s.abs()));
+        let kept: Vec<usize> = kept.into_iter().filter(|&j| found.z[j] * z[j] > 0.0).collect();
+        if kept.len() == set.len() {
+            let mut off = vec![true; z.len()];
+            set.iter().for_each(|&j| off[j] = false);
+            let slopes = found.s.iter().zip(off).filter(|(_, off)| *off);
+            let most = slopes.fold(0.0, |m: f64, (s, _)| m.max(s.abs()));
             if found.independent && most < 1.0 - STRICT && incumbent.gap() <= STRICT {
                 incumbent.unique = true;
             }
             return;
         }
-        set = flipped;
+        set = kept;
     }
 }
 
