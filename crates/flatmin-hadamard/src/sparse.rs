@@ -14,8 +14,8 @@ pub enum Warning {
     ZeroTargets,
     /// Measurements that are combinations of the others.
     RedundantMeasurements(usize),
-    /// By what part the rounding of `A^T y` alone may hide the dual norm, when that is more than the tolerance:
-    /// nothing can be certified beyond it.
+    /// What rounding alone may add to an entry of `A^T y`, relative to what it may be, when that is more than the
+    /// tolerance and the gap could not be closed.
     IllConditioned(f64),
     /// How far what rounding leaves of the misfit may move the objective, relative to it, when that is
     /// more than the tolerance: measurements that nearly repeat one another have large multipliers.
@@ -40,7 +40,7 @@ impl fmt::Display for Warning {
             Warning::IllConditioned(error) => write!(
                 f,
                 "the columns differ so much in size, or the measurements so nearly depend on one another, \
-                 that double precision gives A^T y to {error:.0e} only: nothing can be certified beyond that"
+                 that double precision gives entries of A^T y to {error:.0e} only"
             ),
             Warning::Sensitive(slip) => write!(
                 f,

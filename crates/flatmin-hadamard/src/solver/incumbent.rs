@@ -25,12 +25,6 @@ fn dual_norm(posed: &Posed, y: &[f64]) -> f64 {
     power_norm(&slopes, posed.q) * (1.0 + ROUNDING)
 }
 
-/// By what part rounding may hide the dual norm of `y`.
-pub(super) fn blur(posed: &Posed, y: &[f64]) -> f64 {
-    let plain = power_norm(&posed.slopes(y), posed.q);
-    if plain > 0.0 { dual_norm(posed, y) / plain - 1.0 } else { 0.0 }
-}
-
 /// Misfit `|A x - b| / |b|` up to which a vector counts as one that fits.
 const FEASIBLE: f64 = 1e-11;
 

@@ -20,7 +20,7 @@ use crate::sparse::{Sparse, Warning};
 use flatmin_core::linalg::{max_abs, norm};
 use flatmin_core::solver::{Monitor, Stop};
 use flatmin_core::{Error, Objective, Status};
-use incumbent::{Incumbent, blur, power_norm};
+use incumbent::{Incumbent, power_norm};
 use posed::Posed;
 
 /// Part of the tolerance at which the roads end, and the gap that no road need go below.
@@ -190,8 +190,8 @@ fn report(
     if posed.rank() < m {
         warnings.push(Warning::RedundantMeasurements(m - posed.rank()));
     }
-    let blur = blur(posed, &y);
-    if blur > tolerance {
+    let blur = max_abs(&posed.slope_errors(&y));
+    if blur > tolerance && gap > tolerance {
         warnings.push(Warning::IllConditioned(blur));
     }
     match posed.misfit {
