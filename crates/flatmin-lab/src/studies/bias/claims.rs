@@ -8,7 +8,7 @@ use super::{Row, Runs, Setting, quantile};
 use crate::claims::{Claim, Verdict};
 
 const HERE: &str = "this project";
-const THEORY: &str = "Ding et al., Lemma 2.1, and weak duality";
+const THEORY: &str = "Ding et al. 2024, and weak duality";
 
 /// Runs of a group from which on its median counts.
 const ENOUGH: usize = 5;
@@ -52,11 +52,11 @@ pub(super) fn of(runs: Runs<'_>) -> Vec<Claim> {
         ),
         sam_lowers_the_largest_eigenvalue(runs),
         judged(
-            "Weight decay ends within 1 % of the least norm instead, at every width.",
+            "Weight decay ends within 1 % of the least norm instead, once the factors are wider than the rank.",
             "Srebro, Rennie, Jaakkola 2004",
             (
                 "squared norm over the least",
-                &medians(runs, &[(Method::WeightDecay, large)], |row| row.norm, every_width),
+                &medians(runs, &[(Method::WeightDecay, large)], |row| row.norm, wide),
                 |median| median <= 1.01,
             ),
         ),

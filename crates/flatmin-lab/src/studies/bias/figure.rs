@@ -4,13 +4,13 @@ use super::methods::Method;
 use super::{Row, Runs, Setting, quantile};
 use crate::Error;
 use crate::figure::panel::{Failed, Page, Panel, TEXT, dots, page, power_of_ten, put, text};
-use crate::figure::{BLUE, FAINT, Figure, INK, ORANGE, VERMILION, finished};
+use crate::figure::{BLUE, FAINT, Figure, GREY, INK, ORANGE, VERMILION, finished};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 const WIDTH: i32 = 400;
 const LINE: i32 = 46;
-const LEFT: i32 = 290;
+const LEFT: i32 = 320;
 const TOP: i32 = 66;
 const BETWEEN: i32 = 46;
 const LEGEND: i32 = 150;
@@ -104,6 +104,8 @@ fn draw(runs: Runs<'_>, setting: Setting) -> Result<(String, String), Failed> {
                 }
             }
         }
+        let at = (LEFT - 14, TOP - 14);
+        text(root, setting.title(), at, TEXT, GREY, (HPos::Right, VPos::Bottom))?;
         legend(root, right + 24, setting)
     })?;
     Ok((svg, alt))
