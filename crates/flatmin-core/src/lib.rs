@@ -14,6 +14,7 @@
 
 pub mod acceleration;
 pub mod audit;
+pub mod descent;
 pub mod error;
 pub mod flatness;
 pub mod linalg;
