@@ -13,7 +13,7 @@
 //!
 //! On what flat minima of this loss are: K. Gatmiry, Z. Li, C.-Y. Chuang, S. Reddi, T. Ma, S. Jegelka, *What is
 //! the inductive bias of flatness regularization? A study of deep matrix factorization models*, NeurIPS 2023
-//! (arXiv 2306.13239).
+//! (arXiv 2306.13239), and [`flatness::deep`](crate::flatness::deep).
 
 mod chain;
 mod hessian;
