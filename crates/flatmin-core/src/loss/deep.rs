@@ -17,6 +17,7 @@
 
 mod chain;
 mod hessian;
+mod moment;
 
 pub use hessian::DeepHessian;
 
@@ -27,6 +28,7 @@ use crate::linalg::inner;
 use crate::operator::{Gram, LinearMap};
 use crate::{Error, Mat, MatMut, MatRef};
 use chain::Chain;
+use moment::Moment;
 use std::sync::OnceLock;
 
 /// The loss of `L` layers `W_l` of shape `n_{l-1} x n_l`, with `n_0 = d1` and `n_L = d2`, as a function of
@@ -52,6 +54,8 @@ pub struct DeepLoss<'a> {
     widths: Vec<usize>,
     /// `sum_i A_i A_i^T` and `sum_i A_i^T A_i`, once they were asked for.
     grams: OnceLock<(Gram, Gram)>,
+    /// Their second moment, for small matrices.
+    moment: OnceLock<Option<Moment>>,
 }
 
 impl<'a> DeepLoss<'a> {
@@ -78,7 +82,7 @@ impl<'a> DeepLoss<'a> {
             let (name, rule) = ("the inner widths", "so small that the factors can be counted");
             return Err(Error::Parameter { name, rule, got: format!("{inner:?}") });
         }
-        Ok(DeepLoss { pair, widths, grams: OnceLock::new() })
+        Ok(DeepLoss { pair, widths, grams: OnceLock::new(), moment: OnceLock::new() })
     }
 
     /// Number `L` of layers.
@@ -168,8 +172,11 @@ impl<'a> DeepLoss<'a> {
                 (Some(p), Some(q)) => {
                     let (mut on_p, mut on_q) =
                         (Mat::zeros(p.nrows(), p.ncols()), Mat::zeros(q.nrows(), q.ncols()));
-                    let part =
-                        map.core_energy(p.as_ref(), q.as_ref(), on_p.as_mut(), on_q.as_mut());
+                    let (p, q, to_p, to_q) = (p.as_ref(), q.as_ref(), on_p.as_mut(), on_q.as_mut());
+                    let part = match self.moment.get_or_init(|| Moment::new(map)) {
+                        Some(moment) => moment.core_energy(p, q, to_p, to_q),
+                        None => map.core_energy(p, q, to_p, to_q),
+                    };
                     (part, Some(on_p), Some(on_q))
                 }
             };

@@ -161,6 +161,21 @@ fn sampled_entries_of_a_large_matrix() {
     assert!(image(loss.hessian(&x).unwrap().as_ref(), v.as_ref()).is_ok());
 }
 
+/// A matrix of more entries than the moment is kept for.
+#[test]
+fn dense_measurements_of_a_larger_matrix() {
+    let (d1, d2, m) = (16, 20, 25);
+    let mut s = stream(Role::Measurements);
+    let map = DenseMap::new(d1, d2, s.gaussian_vector(d1 * d2 * m)).unwrap();
+    let b = s.gaussian_vector(m);
+    for inner in [&[2, 1][..], &[1, 3, 2], &[2, 3]] {
+        let loss = DeepLoss::new(&map, &b, inner).unwrap();
+        let x = point(&loss);
+        assert_curvature(&loss, &x, &format!("{inner:?}"));
+        assert_squares(&loss, &x, &format!("{inner:?}"));
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let map = DenseMap::new(2, 3, vec![1.0; 12]).unwrap();
