@@ -24,7 +24,7 @@ pub use hessian::DeepHessian;
 use super::smooth::check_length;
 use super::{FactoredLoss, LeastSquares, Loss, Traced, check_point};
 use crate::flatness::SymmetricOperator;
-use crate::linalg::inner;
+use crate::linalg::{inner, kernel::axpy};
 use crate::operator::{Gram, LinearMap};
 use crate::{Error, Mat, MatMut, MatRef};
 use chain::Chain;
@@ -250,6 +250,32 @@ impl Halves<'_> {
         };
         (whole(&self.left), whole(&self.right))
     }
+
+    /// The layers of a block of directions, each as `[U^1 .. U^p]`: those of the left chain, and those of the
+    /// right one, transposed and from the last.
+    fn directions(&self, widths: &[usize], v: MatRef<'_, f64>) -> (Vec<Mat<f64>>, Vec<Mat<f64>>) {
+        let (mut left, mut right) = (vec![], vec![]);
+        let mut first = 0;
+        for w in widths.windows(2) {
+            let (rows, cols) = (w[0], w[1]);
+            let layer = v.subrows(first, rows * cols);
+            first += rows * cols;
+            if left.len() < self.left.len() {
+                let wide = |i: usize, j: usize| layer[(i + j % cols * rows, j / cols)];
+                left.push(Mat::from_fn(rows, cols * v.ncols(), wide));
+            } else {
+                let wide = |j: usize, i: usize| layer[(i % rows + j * rows, i / rows)];
+                right.push(Mat::from_fn(cols, rows * v.ncols(), wide));
+            }
+        }
+        right.reverse();
+        (left, right)
+    }
+}
+
+/// Derivative of a product of this shape, from those of its leading products; no layers stand still.
+fn whole(tangents: &[Mat<f64>], (rows, cols): (usize, usize)) -> Mat<f64> {
+    tangents.last().map_or_else(|| Mat::zeros(rows, cols), Mat::clone)
 }
 
 impl Loss for DeepLoss<'_> {
@@ -285,6 +311,23 @@ impl LeastSquares for DeepLoss<'_> {
         check_length("the residuals", self.measurements(), residual)?;
         let (l, r) = self.halves(x)?.pair();
         residual.copy_from_slice(&self.pair.residual(l.as_ref(), r.as_ref()));
+        Ok(())
+    }
+
+    /// `A(P' Q + P Q')` with the derivatives `P'`, `Q'` of the two halves.
+    fn push_forward(&self, x: &[f64], v: &[f64], out: &mut [f64]) -> Result<(), Error> {
+        check_length("the direction", self.order(), v)?;
+        check_length("the image of the direction", self.measurements(), out)?;
+        let halves = self.halves(x)?;
+        let (l, r) = halves.pair();
+        let v = MatRef::from_column_major_slice(v, v.len(), 1);
+        let (on_left, on_right) = halves.directions(&self.widths, v);
+        let dl = whole(&halves.left.tangents(&on_left, 1), l.shape());
+        let dr = whole(&halves.right.tangents(&on_right, 1), r.shape());
+        let mut second = vec![0.0; out.len()];
+        self.pair.map.apply_factored(dl.as_ref(), r.as_ref(), out);
+        self.pair.map.apply_factored(l.as_ref(), dr.as_ref(), &mut second);
+        axpy(1.0, &second, out);
         Ok(())
     }
 

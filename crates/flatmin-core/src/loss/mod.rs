@@ -9,7 +9,7 @@ mod vectors;
 
 pub use deep::{DeepHessian, DeepLoss};
 pub use hessian::FactoredHessian;
-pub use smooth::{LeastSquares, Loss, Traced, check_point};
+pub use smooth::{Factorised, LeastSquares, Loss, Traced, check_point};
 pub use symmetric::{SymmetricHessian, SymmetricLoss};
 pub use vectors::OfWidth;
 

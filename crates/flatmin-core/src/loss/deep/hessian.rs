@@ -9,7 +9,7 @@
 //!
 //! one pass over the measurements for a whole block of directions, and products of layers.
 
-use super::{DeepLoss, Halves, check_point};
+use super::{DeepLoss, Halves, check_point, whole};
 use crate::error::finite;
 use crate::flatness::SymmetricOperator;
 use crate::loss::{FactoredHessian, Loss};
@@ -56,28 +56,7 @@ impl<'a> DeepHessian<'a> {
         self.pair.value()
     }
 
-    /// The layers of a block of directions, each as `[U^1 .. U^p]`: those of the left chain, and those of the
-    /// right one, transposed and from the last.
-    fn directions(&self, v: MatRef<'_, f64>) -> (Vec<Mat<f64>>, Vec<Mat<f64>>) {
-        let (mut left, mut right) = (vec![], vec![]);
-        let mut first = 0;
-        for w in self.loss.widths().windows(2) {
-            let (rows, cols) = (w[0], w[1]);
-            let layer = v.subrows(first, rows * cols);
-            first += rows * cols;
-            if left.len() < self.halves.left.len() {
-                let wide = |i: usize, j: usize| layer[(i + j % cols * rows, j / cols)];
-                left.push(Mat::from_fn(rows, cols * v.ncols(), wide));
-            } else {
-                let wide = |j: usize, i: usize| layer[(i % rows + j * rows, i / rows)];
-                right.push(Mat::from_fn(cols, rows * v.ncols(), wide));
-            }
-        }
-        right.reverse();
-        (left, right)
-    }
-
-    /// The inverse of [`DeepHessian::directions`].
+    /// The inverse of [`Halves::directions`], for what belongs to the layers.
     fn write(&self, left: &[Mat<f64>], mut right: Vec<Mat<f64>>, mut out: MatMut<'_, f64>) {
         right.reverse();
         let mut first = 0;
@@ -109,15 +88,11 @@ impl SymmetricOperator for DeepHessian<'_> {
     fn apply(&self, v: MatRef<'_, f64>, out: MatMut<'_, f64>) {
         let (p, width) = (v.ncols(), self.halves.width);
         let (gl, gr) = self.pair.gradient();
-        let (on_left, on_right) = self.directions(v);
+        let (on_left, on_right) = self.halves.directions(self.loss.widths(), v);
         let (left, right) = (&self.halves.left, &self.halves.right);
         let (along_left, along_right) = (left.tangents(&on_left, p), right.tangents(&on_right, p));
-        // The product of no layers stands still.
-        let whole = |tangents: &[Mat<f64>], rows: usize| match tangents.last() {
-            Some(tangent) => tangent.clone(),
-            None => Mat::zeros(rows, width * p),
-        };
-        let (us, vs) = (whole(&along_left, gl.nrows()), whole(&along_right, gr.nrows()));
+        let us = whole(&along_left, (gl.nrows(), width * p));
+        let vs = whole(&along_right, (gr.nrows(), width * p));
         let n = width * (gl.nrows() + gr.nrows());
         let (mut direction, mut image) = (Mat::zeros(n, p), Mat::zeros(n, p));
         stack(us.as_ref(), vs.as_ref(), direction.as_mut());

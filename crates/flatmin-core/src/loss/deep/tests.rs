@@ -153,8 +153,9 @@ fn sampled_entries_of_a_large_matrix() {
     let b = stream(Role::Noise).gaussian_vector(m);
     let loss = DeepLoss::new(&map, &b, &inner).unwrap();
     let x = point(&loss);
-    let [value, gradient, adjoint] = check::least_squares(&loss, &x, 3).unwrap();
-    assert!(value < 1e-13 && gradient < 1e-12 && adjoint < 1e-9);
+    let found = check::least_squares(&loss, &x, 3).unwrap();
+    assert!(found.value < 1e-13 && found.gradient < 1e-12, "{found:?}");
+    assert!(found.adjoint < 1e-13 && found.differences < 1e-9, "{found:?}");
     let trace: f64 = loss.layer_traces(&x).unwrap().iter().sum();
     assert_eq!(loss.hessian(&x).unwrap().exact_trace(), Some(trace));
     let v = stream(Role::Probe).gaussian_matrix(x.len(), 2);
@@ -196,6 +197,7 @@ fn what_does_not_fit_is_refused() {
         assert!(loss.trace_and_gradient(x, whole).is_err());
         assert!(loss.residual(x, &mut [0.0; 2]).is_err());
         assert!(loss.pull_back(x, &b, whole).is_err());
+        assert!(loss.push_forward(x, whole, &mut [0.0; 2]).is_err());
     }
     for length in [0, n - 1, n + 1] {
         let (x, short) = (&x[..n], &mut out[..length]);
