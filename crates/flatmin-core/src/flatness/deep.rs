@@ -317,7 +317,7 @@ mod tests {
         assert!(layers.iter().all(|w| w.norm_max() == 0.0));
         assert_eq!(trace(&views(&layers)), Ok(0.0));
         let x = Mat::from_fn(2, 3, |i, j| (i * j) as f64 + f64::from(i == j));
-        assert_eq!(flat_layers(x.as_ref(), &[]).unwrap(), [x.clone()]);
+        assert_eq!(flat_layers(x.as_ref(), &[]).unwrap(), std::slice::from_ref(&x));
         assert_eq!(trace(&[x.as_ref()]), Ok(2.0 * 6.0));
         approx::assert_relative_eq!(least_trace(2, 3, 1, 4.0), 12.0);
         assert!(matches!(flat_layers(x.as_ref(), &[2, 1]), Err(Error::Parameter { .. })));

@@ -3,7 +3,7 @@
 use super::EXACT;
 use super::summary::{Found, Method, cells, mean};
 use crate::figure::panel::{Failed, Page, Panel, TEXT, dots, page, put, text};
-use crate::figure::{BLUE, GREEN, INK, ORANGE, VERMILION};
+use crate::figure::{BLUE, GREEN, INK, VERMILION};
 use flatmin::core::theory::statistical_dimension;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -11,9 +11,11 @@ use plotters::style::text_anchor::{HPos, VPos};
 const PANEL: (i32, i32) = (520, 260);
 const LEFT: i32 = 130;
 const TOP: i32 = 60;
-const BETWEEN: (i32, i32) = (70, 40);
-const LEGEND: i32 = 250;
-const NAMES: [&str; 3] = ["share recovered", "mean error", "|X|∗ / least"];
+const BETWEEN: (i32, i32) = (110, 40);
+const LEGEND: i32 = 330;
+/// NUC, a broad line under the others, which follow it.
+const BROAD: RGBColor = RGBColor(0xbb, 0xbb, 0xbb);
+const NAMES: [&str; 3] = ["share recovered", "mean error", "|X|∗ / NUC"];
 
 /// The picture and its description.
 pub(super) fn draw(found: &[Found<'_>]) -> Result<(String, String), Failed> {
@@ -116,12 +118,15 @@ fn curves(
 
 fn colour(method: Method) -> RGBColor {
     match method {
-        Method::Nuclear => INK,
+        Method::Nuclear => BROAD,
         Method::Layers(2) => BLUE,
         Method::Layers(3) => VERMILION,
-        Method::Layers(4) => GREEN,
-        Method::Layers(_) => ORANGE,
+        Method::Layers(_) => GREEN,
     }
+}
+
+fn width(method: Method) -> u32 {
+    if method == Method::Nuclear { 6 } else { 2 }
 }
 
 fn curve(
@@ -131,10 +136,7 @@ fn curve(
     method: Method,
 ) -> Result<(), Failed> {
     let pixels: Vec<(i32, i32)> = points.iter().map(|&(x, y)| panel.at(x, y)).collect();
-    // NUC as a broad line under the others.
-    let width = if method == Method::Nuclear { 6 } else { 2 };
-    let shade = if method == Method::Nuclear { RGBColor(0xbb, 0xbb, 0xbb) } else { colour(method) };
-    put(root, &PathElement::new(pixels.clone(), shade.stroke_width(width)))?;
+    put(root, &PathElement::new(pixels.clone(), colour(method).stroke_width(width(method))))?;
     pixels.iter().try_for_each(|&at| marker(root, at, method))
 }
 
@@ -142,7 +144,7 @@ fn curve(
 fn marker(root: &Page<'_>, (x, y): (i32, i32), method: Method) -> Result<(), Failed> {
     let corners: &[(i32, i32)] = match method {
         Method::Nuclear => {
-            return put(root, &Circle::new((x, y), 9, RGBColor(0xbb, 0xbb, 0xbb).filled()));
+            return put(root, &Circle::new((x, y), 9, BROAD.filled()));
         }
         Method::Layers(2) => &[(-6, -6), (6, -6), (6, 6), (-6, 6)],
         Method::Layers(3) => &[(0, -8), (7, 5), (-7, 5)],
@@ -156,11 +158,8 @@ fn legend(root: &Page<'_>, x: i32) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let mut y = TOP + 20;
     for method in Method::ALL {
-        let shade =
-            if method == Method::Nuclear { RGBColor(0xbb, 0xbb, 0xbb) } else { colour(method) };
-        let width = if method == Method::Nuclear { 6 } else { 2 };
-        let line = vec![(x, y), (x + 50, y)];
-        put(root, &PathElement::new(line, shade.stroke_width(width)))?;
+        let style = colour(method).stroke_width(width(method));
+        put(root, &PathElement::new(vec![(x, y), (x + 50, y)], style))?;
         marker(root, (x + 25, y), method)?;
         text(root, &method.name(), (x + 62, y), TEXT, INK, anchor)?;
         y += 36;

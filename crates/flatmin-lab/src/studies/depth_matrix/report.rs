@@ -1,6 +1,5 @@
 //! Depth: recovery, errors and nuclear norms by the number of measurements, and where searches ended.
 
-use super::claims::draws_of;
 use super::summary::{Found, Method, cells, mean};
 use super::{DEPTHS, EXACT};
 use crate::report::{head, row as line};
@@ -93,6 +92,11 @@ fn searches(page: &mut String, found: &[Found<'_>]) {
          gradient of the trace met by multipliers to 10⁻⁷. Above the best: on the zero set, at a trace larger than the \
          best of their draw by more than 10⁻⁶ of it. The first start of a draw is at the layers that the population \
          makes flattest for NUC’s answer, the others are random.</p>\n",
-        draws_of(found)
+        draws(found)
     ));
+}
+
+/// Draws from one number of measurements.
+fn draws(found: &[Found<'_>]) -> usize {
+    found.iter().map(|f| f.best.trial as usize + 1).max().unwrap_or(0)
 }
