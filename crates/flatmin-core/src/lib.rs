@@ -29,7 +29,7 @@ pub mod theory;
 pub use error::Error;
 pub use faer::{Mat, MatMut, MatRef};
 pub use flatness::Rescaling;
-pub use loss::{FactoredLoss, SymmetricLoss};
+pub use loss::{DeepLoss, FactoredLoss, SymmetricLoss};
 pub use measured::Measured;
 pub use operator::{DenseMap, Dims, Entries, Gram, LinearMap, RankOne};
 pub use solver::{Domain, Objective, Path, Program, Progress, Recovery, Status};

@@ -24,6 +24,7 @@
 
 pub mod ascent;
 pub mod check;
+pub mod deep;
 mod differences;
 mod operator;
 mod pair;

@@ -1,11 +1,13 @@
 //! The overparameterised losses whose curvature flatness speaks of.
 
 pub mod check;
+mod deep;
 mod hessian;
 mod smooth;
 mod symmetric;
 mod vectors;
 
+pub use deep::{DeepHessian, DeepLoss};
 pub use hessian::FactoredHessian;
 pub use smooth::{Factorised, LeastSquares, Loss, Traced, check_point};
 pub use symmetric::{SymmetricHessian, SymmetricLoss};

@@ -26,7 +26,7 @@ fn stream(role: Role) -> Stream {
     Stream::new(11, "Hessian laws", 0, 0, role)
 }
 
-fn maps() -> Vec<Box<dyn LinearMap>> {
+pub(super) fn maps() -> Vec<Box<dyn LinearMap>> {
     let mut s = stream(Role::Measurements);
     let mut maps: Vec<Box<dyn LinearMap>> = vec![];
     for (d1, d2, m) in [(1, 1, 1), (1, 4, 3), (5, 1, 2), (4, 6, 30), (17, 9, 50)] {
@@ -61,21 +61,21 @@ fn symmetric_maps() -> Vec<Box<dyn LinearMap>> {
 }
 
 /// Targets with residual, and without any at `X`.
-fn targets(map: &dyn LinearMap, x: MatRef<'_, f64>) -> [Vec<f64>; 2] {
+pub(super) fn targets(map: &dyn LinearMap, x: MatRef<'_, f64>) -> [Vec<f64>; 2] {
     let m = map.dims().measurements;
     let mut exact = vec![0.0; m];
     map.apply(x, &mut exact);
     [stream(Role::Noise).gaussian_vector(m), exact]
 }
 
-fn assert_curvature(loss: &dyn Loss, x: &[f64], case: &str) {
+pub(super) fn assert_curvature(loss: &dyn Loss, x: &[f64], case: &str) {
     let found = check::curvature(loss, x, 3).unwrap();
     assert!(found.gradient < 1e-9 && found.product < 1e-9, "{case}: {found:?}");
     assert!(found.asymmetry < 1e-13 && found.trace < 1e-13, "{case}: {found:?}");
 }
 
 /// The same with the laws of a mean of squares, and of a trace with its gradient.
-fn assert_squares<L: LeastSquares + Traced>(loss: &L, x: &[f64], case: &str) {
+pub(super) fn assert_squares<L: LeastSquares + Traced>(loss: &L, x: &[f64], case: &str) {
     let found = check::least_squares(loss, x, 5).unwrap();
     // Where the residual is rounding, so is its square.
     let vanishes = loss.value(x).unwrap() < 1e-24;
@@ -90,7 +90,7 @@ fn assert_squares<L: LeastSquares + Traced>(loss: &L, x: &[f64], case: &str) {
 }
 
 /// Blocks of every width against one column at a time, in either storage order.
-fn assert_blocks(hessian: &dyn SymmetricOperator, case: &str) {
+pub(super) fn assert_blocks(hessian: &dyn SymmetricOperator, case: &str) {
     let n = hessian.order();
     let v = stream(Role::Probe).gaussian_matrix(n, 19);
     let mut alone = Mat::zeros(n, 19);

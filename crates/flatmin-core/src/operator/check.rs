@@ -128,6 +128,22 @@ pub fn adjoint(map: &dyn LinearMap, seed: u64) -> f64 {
     let energies = map.energies(l.as_ref(), r.as_ref());
     worst = worst.max(scalar(energies.0, by_r, by_r)).max(scalar(energies.1, by_l, by_l));
 
+    // The energy of a core, for factors of different widths, and half of its gradient.
+    let wide = stream.gaussian_matrix(cols, k + 1);
+    let (mut by_l, mut by_r) = (Mat::zeros(rows, k), Mat::zeros(cols, k + 1));
+    let (mut expected, mut left, mut right) = (0.0, by_l.clone(), by_r.clone());
+    for i in 0..m {
+        let a = map.measurement(i);
+        let core = product(product(l.transpose(), a.as_ref()).as_ref(), wide.as_ref());
+        expected += core.squared_norm_l2();
+        left += product(product(a.as_ref(), wide.as_ref()).as_ref(), core.transpose());
+        right += product(product(a.transpose(), l.as_ref()).as_ref(), core.as_ref());
+    }
+    let energy = map.core_energy(l.as_ref(), wide.as_ref(), by_l.as_mut(), by_r.as_mut());
+    worst = worst.max(scalar(energy, expected, expected));
+    worst = worst.max(matrices(by_l.as_ref(), left.as_ref()));
+    worst = worst.max(matrices(by_r.as_ref(), right.as_ref()));
+
     // The Schur complement, on a vector: M y = A(W1 A*(y) W2 + W12 A*(y)^T W12).
     let symmetric = |g: Mat<f64>| product(g.as_ref(), g.transpose());
     let w1 = symmetric(stream.gaussian_matrix(rows, rows));

@@ -1,5 +1,7 @@
 //! Dense measurements: `m` full matrices `A_i`, read once a pass.
 
+mod energy;
+
 use super::{Dims, Gram, LinearMap, check_dims, stack, unstack};
 use crate::Error;
 use crate::error::finite;
@@ -454,6 +456,16 @@ impl LinearMap for DenseMap {
             },
         );
         (by_r, by_l)
+    }
+
+    fn core_energy(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        left: MatMut<'_, f64>,
+        right: MatMut<'_, f64>,
+    ) -> f64 {
+        energy::of_core(self, l, r, left, right)
     }
 
     fn schur(

@@ -3,7 +3,7 @@
 use super::{Dims, Gram, LinearMap, Pattern, Whitening, check_dims};
 use crate::Error;
 use crate::linalg::kernel::{axpy_inline, dot_inline, vectorised};
-use crate::linalg::{row_major, scale_columns};
+use crate::linalg::{self, row_major, scale_columns};
 use faer::{Mat, MatMut, MatRef};
 
 /// The map that reads a set of distinct entries, in the order given.
@@ -354,6 +354,26 @@ impl LinearMap for Entries {
     fn energies(&self, l: MatRef<'_, f64>, r: MatRef<'_, f64>) -> (f64, f64) {
         let (g1, g2) = self.grams();
         (g2.form(r), g1.form(l))
+    }
+
+    fn core_energy(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        mut left: MatMut<'_, f64>,
+        mut right: MatMut<'_, f64>,
+    ) -> f64 {
+        // |L^T e_i e_j^T R|_F = |l_i| |r_j| for the rows of the factors.
+        let squares = |a: MatRef<'_, f64>| linalg::row_products(a, a);
+        let (l2, r2) = (squares(l), squares(r));
+        let (mut by_row, mut by_col) = (vec![0.0; l2.len()], vec![0.0; r2.len()]);
+        for ((i, j), weight) in self.positions().zip(&self.weights) {
+            by_row[i] += weight * weight * r2[j];
+            by_col[j] += weight * weight * l2[i];
+        }
+        left.copy_from(Gram::Diagonal(by_row).times(l));
+        right.copy_from(Gram::Diagonal(by_col).times(r));
+        linalg::inner(left.as_ref(), l)
     }
 
     fn schur(

@@ -331,6 +331,42 @@ pub trait LinearMap: Send + Sync {
         (by_r, by_l)
     }
 
+    /// `sum_i |L^T A_i R|_F^2` for `L` of shape `d1 x p` and `R` of shape `d2 x q`: the trace of the normal
+    /// matrix of `W -> A(L W R^T)`. Half of its gradient goes into `left = sum_i A_i R R^T A_i^T L` and
+    /// `right = sum_i A_i^T L L^T A_i R`, of the shapes of `L` and `R`.
+    ///
+    /// ```
+    /// use flatmin_core::{DenseMap, LinearMap, Mat};
+    /// // (2 l r)^2 at l = 3, r = 5.
+    /// let map = DenseMap::new(1, 1, vec![2.0])?;
+    /// let (l, r) = (Mat::full(1, 1, 3.0), Mat::full(1, 1, 5.0));
+    /// let (mut left, mut right) = (Mat::zeros(1, 1), Mat::zeros(1, 1));
+    /// let energy = map.core_energy(l.as_ref(), r.as_ref(), left.as_mut(), right.as_mut());
+    /// assert_eq!((energy, left[(0, 0)], right[(0, 0)]), (900.0, 300.0, 180.0));
+    /// # Ok::<(), flatmin_core::Error>(())
+    /// ```
+    fn core_energy(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        mut left: MatMut<'_, f64>,
+        mut right: MatMut<'_, f64>,
+    ) -> f64 {
+        use crate::linalg::{accumulate, product};
+        left.fill(0.0);
+        right.fill(0.0);
+        let mut energy = 0.0;
+        for i in 0..self.dims().measurements {
+            let a = self.measurement(i);
+            let (on_left, on_right) = (product(a.as_ref(), r), product(a.transpose(), l));
+            let core = product(l.transpose(), on_left.as_ref());
+            energy += core.squared_norm_l2();
+            accumulate(left.as_mut(), on_left.as_ref(), core.transpose());
+            accumulate(right.as_mut(), on_right.as_ref(), core.as_ref());
+        }
+        energy
+    }
+
     /// `out_ij = <A_i, W1 A_j W2 + W12 A_j^T W12>` for symmetric `W1` (`d1 x d1`), `W2` (`d2 x d2`)
     /// and `W12` (`d1 x d2`): the Schur complement of the interior-point method, and with
     /// `W12 = 0` the Gram matrix of the rescaled measurements. Only the lower triangle is read.

@@ -311,6 +311,21 @@ impl LinearMap for RankOne {
         (energy(self.left(), self.right(), r), energy(self.right(), self.left(), l))
     }
 
+    fn core_energy(
+        &self,
+        l: MatRef<'_, f64>,
+        r: MatRef<'_, f64>,
+        left: MatMut<'_, f64>,
+        right: MatMut<'_, f64>,
+    ) -> f64 {
+        // |L^T A_i R|_F = |L^T a_i| |R^T b_i|.
+        let (p, q) = (product(l.transpose(), self.left()), product(r.transpose(), self.right()));
+        let (p2, q2) = (squared_norms(p.as_ref()), squared_norms(q.as_ref()));
+        linalg::multiply(left, scale_columns(self.left(), &q2).as_ref(), p.transpose());
+        linalg::multiply(right, scale_columns(self.right(), &p2).as_ref(), q.transpose());
+        linalg::kernel::dot(&p2, &q2)
+    }
+
     fn schur(
         &self,
         w1: MatRef<'_, f64>,

@@ -2,5 +2,6 @@
 //! about it, its figures, its tables in the report.
 
 pub mod bias;
+pub mod depth_matrix;
 pub mod estimators;
 pub mod ratings;
