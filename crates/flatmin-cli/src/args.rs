@@ -44,13 +44,8 @@ pub type Measured = Models<
 >;
 
 /// The models of which solutions are found.
-pub type Recovered = Models<
-    RecoverySettings,
-    CompletionSettings,
-    SplitSettings,
-    RecoverySettings,
-    ProductSettings,
->;
+pub type Recovered =
+    Models<RecoverySettings, CompletionSettings, SplitSettings, RecoverySettings, ProductSettings>;
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]

@@ -79,7 +79,9 @@ pub struct ProductSharpnessSettings {
 enum DepthSyntax {
     #[error("give a whole number from 2 on, or inf")]
     NoDepth,
-    #[error("with one factor all solutions are equally flat: give a whole number from 2 on, or inf")]
+    #[error(
+        "with one factor all solutions are equally flat: give a whole number from 2 on, or inf"
+    )]
     One,
 }
 

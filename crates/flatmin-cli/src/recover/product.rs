@@ -37,7 +37,8 @@ impl Outputs {
         match (self.factors.len(), depth) {
             (0, _) | (1, Depth::Finite(_)) => Ok(()),
             (_, Depth::Infinite) => {
-                let rule = "needs a finite --depth: in the limit of many the factors are infinitely many";
+                let rule =
+                    "needs a finite --depth: in the limit of many the factors are infinitely many";
                 Err(Error::Combination { option: "--factors", rule })
             }
             (files, Depth::Finite(factors)) if files == factors => Ok(()),

@@ -185,7 +185,9 @@ fn what_rounding_hides_is_not_called_certified() {
         let answer = problem.nuclear(depth).solve().unwrap();
         let [_, objective, dual_norm, bound] = audit(&problem, &answer);
         assert_eq!(answer.status, Status::Stalled);
-        assert!(answer.warnings.iter().any(|w| matches!(w, Warning::IllConditioned(e) if *e > 1e-8)));
+        assert!(
+            answer.warnings.iter().any(|w| matches!(w, Warning::IllConditioned(e) if *e > 1e-8))
+        );
         assert!(dual_norm <= 1.0 && bound <= objective, "{dual_norm}");
     }
 }
