@@ -121,6 +121,14 @@ pub enum Error {
         /// What the library said.
         message: String,
     },
+    /// A task of a study that could not be performed: a mistake of the program.
+    #[error("cannot perform {task}: {message}")]
+    Task {
+        /// The task.
+        task: String,
+        /// What the library said.
+        message: String,
+    },
     /// A record that could not be written as text.
     #[error("cannot write a record: {0}")]
     Record(#[from] csv::Error),

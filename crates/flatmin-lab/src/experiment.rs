@@ -1,7 +1,10 @@
-//! The experiments that the laboratory knows, and the sweeps behind them.
+//! The experiments that the laboratory knows, and the sweeps behind those that are one.
 
 use crate::Error;
 use crate::spec::{Billionths, Cell, Millionths, Sampling, Scale, Sweep};
+use crate::studies::estimators::Estimators;
+use crate::studies::ratings;
+use crate::study::Find;
 
 /// Relative duality gap that the experiments ask for.
 const TOLERANCE: f64 = 1e-8;
@@ -23,95 +26,96 @@ pub struct Experiment {
     pub title: &'static str,
     /// What it must show.
     pub must_show: &'static str,
-    /// The experiment whose records it reads, when it needs no solves of its own.
-    pub source: Option<&'static str>,
-    grid: fn(Scale) -> (Vec<Cell>, u32),
-    tolerance: f64,
+    /// How it is run.
+    pub(crate) how: How,
+}
+
+/// How an experiment is run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum How {
+    /// As a sweep over planted matrices.
+    Sweep {
+        /// The experiment whose records it reads, when it needs no solves of its own.
+        source: Option<&'static str>,
+        /// Cells, and draws of each.
+        grid: fn(Scale) -> (Vec<Cell>, u32),
+        /// Relative gap to be asked for.
+        tolerance: f64,
+    },
+    /// In a way of its own.
+    Study {
+        /// Computes what is missing; `None` where not all is there and nothing is asked for.
+        find: Find,
+        /// Lines that say how much there is to do.
+        extent: fn() -> Vec<String>,
+    },
 }
 
 /// All experiments, in the order of the report.
-pub const EXPERIMENTS: [Experiment; 16] = [
+pub const EXPERIMENTS: &[Experiment] = &[
     Experiment {
         id: "fig3-sensing",
         group: "fig3",
         title: "Figure 3 (a): exact recovery from Gaussian measurements",
         must_show: "FLAT recovers from nearly as few measurements as NUC, and NUC's 50% line is the \
                     statistical dimension of its descent cone",
-        source: None,
-        grid: sensing,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: sensing, tolerance: TOLERANCE },
     },
     Experiment {
         id: "fig3-bilinear",
         group: "fig3",
         title: "Figure 3 (b): exact recovery from bilinear measurements",
         must_show: "FLAT recovers from nearly as few measurements a^T M b as NUC",
-        source: None,
-        grid: bilinear,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: bilinear, tolerance: TOLERANCE },
     },
     Experiment {
         id: "fig3-completion",
         group: "fig3",
         title: "Figure 3 (c): exact recovery from evenly sampled entries",
         must_show: "FLAT recovers exactly, from nearly as few entries as NUC",
-        source: None,
-        grid: completion,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: completion, tolerance: TOLERANCE },
     },
     Experiment {
         id: "fig3-quadnet",
         group: "fig3",
         title: "Figure 3 (d): networks with quadratic activations",
         must_show: "FLAT recovers the teacher from nearly as few examples as NUC",
-        source: None,
-        grid: quadnet,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: quadnet, tolerance: TOLERANCE },
     },
     Experiment {
         id: "covariance",
         group: "semidefinite",
         title: "Covariance estimation: positive semidefinite matrices of rank two",
         must_show: "all X >= 0 that fit are equally flat, and recovery means that only one fits",
-        source: None,
-        grid: covariance,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: covariance, tolerance: TOLERANCE },
     },
     Experiment {
         id: "phase",
         group: "semidefinite",
         title: "Phase retrieval: positive semidefinite matrices of rank one",
         must_show: "all X >= 0 that fit are equally flat, and recovery means that only one fits",
-        source: None,
-        grid: phase,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: phase, tolerance: TOLERANCE },
     },
     Experiment {
         id: "fig4-sensing",
         group: "fig4",
         title: "Figure 4 (a): regularity of flat factors, Gaussian measurements",
         must_show: REGULARITY,
-        source: Some("fig3-sensing"),
-        grid: sensing,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: Some("fig3-sensing"), grid: sensing, tolerance: TOLERANCE },
     },
     Experiment {
         id: "fig4-bilinear",
         group: "fig4",
         title: "Figure 4 (b): regularity of flat factors, bilinear measurements",
         must_show: REGULARITY,
-        source: Some("fig3-bilinear"),
-        grid: bilinear,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: Some("fig3-bilinear"), grid: bilinear, tolerance: TOLERANCE },
     },
     Experiment {
         id: "fig4-completion",
         group: "fig4",
         title: "Figure 4 (c): regularity of flat factors, evenly sampled entries",
         must_show: REGULARITY,
-        source: Some("fig3-completion"),
-        grid: completion,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: Some("fig3-completion"), grid: completion, tolerance: TOLERANCE },
     },
     Experiment {
         id: "noise",
@@ -120,18 +124,14 @@ pub const EXPERIMENTS: [Experiment; 16] = [
         must_show: "under a bound on the misfit the error is proportional to the noise over five decades, \
                     for FLAT as for NUC, and the penalised form with the lambda that the bound implies \
                     has the same answer; at fixed noise the error falls with the number of measurements",
-        source: None,
-        grid: noise,
-        tolerance: SHARP,
+        how: How::Sweep { source: None, grid: noise, tolerance: SHARP },
     },
     Experiment {
         id: "nonuniform",
         group: "nonuniform",
         title: "Unevenly sampled entries: FLAT against NUC",
         must_show: "under power-law sampling FLAT recovers where NUC does not",
-        source: None,
-        grid: nonuniform,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: nonuniform, tolerance: TOLERANCE },
     },
     Experiment {
         id: "rpca",
@@ -140,9 +140,7 @@ pub const EXPERIMENTS: [Experiment; 16] = [
         must_show: "with the true tau the flat solutions are exact while wrong entries are few, and \
                     the penalised form with its default lambda, which needs no tau, comes close; \
                     both end before theory would for a sparse part in a random basis",
-        source: None,
-        grid: rpca,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: rpca, tolerance: TOLERANCE },
     },
     Experiment {
         id: "scaling-exact",
@@ -150,74 +148,72 @@ pub const EXPERIMENTS: [Experiment; 16] = [
         title: "Completion at scale: exact entries of large matrices",
         must_show: "up to ten million entries are completed exactly, with certificates, in time and \
                     memory that grow in proportion to their number",
-        source: None,
-        grid: scaling,
-        tolerance: TOLERANCE,
+        how: How::Sweep { source: None, grid: scaling, tolerance: TOLERANCE },
     },
     Experiment {
         id: "scaling-noise",
         group: "scaling",
         title: "Completion at scale: entries with noise, penalised",
         must_show: "with a penalty of the size of the noise the same holds of noisy entries",
-        source: None,
-        grid: scaling_noise,
-        tolerance: ROUGH,
+        how: How::Sweep { source: None, grid: scaling_noise, tolerance: ROUGH },
     },
-    Experiment {
-        id: RATINGS,
-        group: RATINGS,
-        title: "Ratings: what the weights are worth, and how well the penalty has to be known",
-        must_show: "with the mean alone taken off FLAT predicts better than NUC; with offsets of rows and \
-                    columns they are as good as one another",
-        source: None,
-        grid: |_| (Vec::new(), 0),
-        tolerance: ROUGH,
-    },
-    Experiment {
-        id: ESTIMATORS,
-        group: ESTIMATORS,
-        title: "Estimators of traces: error against products with the operator",
-        must_show: "error bars hold; the automatic choice is within 1.3 of the best estimator at every \
-                    budget; XNysTrace is at least as good as orthogonal probes, and exact beyond the rank; \
-                    runs to a tolerance end within it",
-        source: None,
-        grid: |_| (Vec::new(), 0),
-        tolerance: ROUGH,
-    },
+    ratings::EXPERIMENT,
+    Experiment::study::<Estimators>(),
 ];
-
-/// The experiment whose data are read, not drawn.
-pub const RATINGS: &str = "ratings";
-
-/// The experiment that estimates traces, and solves nothing.
-pub const ESTIMATORS: &str = "estimators";
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \
                           balanced but neither exactly, and within the bounds by kappa";
 
 impl Experiment {
-    /// The sweep of the experiment at a scale.
+    /// The sweep of the experiment at a scale; one without cells, if it is none.
     pub fn sweep(&self, scale: Scale) -> Sweep {
-        let (cells, trials) = (self.grid)(scale);
+        let ((cells, trials), tolerance) = match self.how {
+            How::Sweep { grid, tolerance, .. } => (grid(scale), tolerance),
+            How::Study { .. } => ((Vec::new(), 0), TOLERANCE),
+        };
         Sweep {
             id: self.id.to_owned(),
             title: self.title.to_owned(),
             objectives: cells.first().map_or(Vec::new(), |c| c.objectives().to_vec()),
             cells,
             trials,
-            tolerance: self.tolerance,
+            tolerance,
             alone: self.group == "scaling",
         }
     }
 
     /// Whether it is a sweep over planted problems, or looks at one.
     pub fn is_swept(&self) -> bool {
-        self.id != RATINGS && self.id != ESTIMATORS
+        matches!(self.how, How::Sweep { .. })
+    }
+
+    /// The experiment whose records it reads, when it needs no solves of its own.
+    pub fn source(&self) -> Option<&'static str> {
+        match self.how {
+            How::Sweep { source, .. } => source,
+            How::Study { .. } => None,
+        }
+    }
+
+    /// Lines that say how much there is to do.
+    pub fn extent(&self) -> Vec<String> {
+        if let How::Study { extent, .. } = self.how {
+            return extent();
+        }
+        if let Some(source) = self.source() {
+            return vec![format!("from the records of {source}")];
+        }
+        let told = |scale| {
+            let sweep = self.sweep(scale);
+            let (cells, trials, solves) = (sweep.cells.len(), sweep.trials, sweep.solves());
+            format!("{scale}: {cells} cells, {trials} draws each, {solves} solves")
+        };
+        [Scale::Quick, Scale::Paper].map(told).to_vec()
     }
 
     /// The experiment that makes its records: itself, or its source.
     pub fn origin(&self) -> &Experiment {
-        let source = self.source.and_then(|id| EXPERIMENTS.iter().find(|e| e.id == id));
+        let source = self.source().and_then(|id| EXPERIMENTS.iter().find(|e| e.id == id));
         source.unwrap_or(self)
     }
 }
@@ -448,7 +444,7 @@ mod tests {
             assert_eq!(paper(id).cells.len(), cells, "{id}");
             assert_eq!(paper(id).trials, 10, "{id}");
         }
-        for experiment in &EXPERIMENTS {
+        for experiment in EXPERIMENTS {
             let paper = experiment.sweep(Scale::Paper).cells;
             let quick = experiment.sweep(Scale::Quick).cells;
             assert!(quick.iter().all(|cell| paper.contains(cell)), "{}", experiment.id);
@@ -457,9 +453,9 @@ mod tests {
 
     #[test]
     fn views_have_the_grid_of_their_source() {
-        for experiment in EXPERIMENTS.iter().filter(|e| e.source.is_some()) {
+        for experiment in EXPERIMENTS.iter().filter(|e| e.source().is_some()) {
             let origin = experiment.origin();
-            assert_eq!((Some(origin.id), origin.source), (experiment.source, None));
+            assert_eq!((Some(origin.id), origin.source()), (experiment.source(), None));
             for scale in [Scale::Quick, Scale::Paper] {
                 assert_eq!(experiment.sweep(scale).cells, origin.sweep(scale).cells);
             }

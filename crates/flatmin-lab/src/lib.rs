@@ -1,4 +1,4 @@
-//! The laboratory: sweeps of planted problems, records, figures, and a report of the paper's
+//! The laboratory: sweeps of planted problems and other studies, records, figures, and a report of the paper's
 //! claims.
 //!
 //! ```text
@@ -7,21 +7,20 @@
 //! trial, noisy        one draw, solved with each objective; the same under noise
 //! robust, scattered   one draw of robust PCA; one of a large matrix
 //! regularity, noise   how regular the factors are; how errors follow the noise
-//! ratings             real ratings: paths of penalties, judged by a test part
-//! estimators          estimates of traces: error against products, beside the exact value
+//! study               experiments that are no sweep: independent tasks with rows of their own
+//! studies             estimators of traces; real ratings: tasks, claims, figures and tables of each
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
 //! figure, report      SVG and HTML
 //! ```
 //!
-//! Every file but `timings.csv`, `report/timings.js` and the figures of times is a function of the sweep, the seed and
+//! Every file but `timings*.csv`, `report/timings.js` and the figures of times is a function of the grid, the seed and
 //! the solvers: the same bytes for any number of workers, and after any interruption.
 
 pub mod args;
 pub mod claims;
 mod error;
-pub mod estimators;
 pub mod experiment;
 pub mod figure;
 pub mod journal;
@@ -29,7 +28,6 @@ mod memory;
 pub mod noise;
 mod noisy;
 pub mod progress;
-pub mod ratings;
 pub mod record;
 pub mod regularity;
 pub mod report;
@@ -39,6 +37,8 @@ pub mod runner;
 mod scattered;
 pub mod spec;
 pub mod spec_file;
+pub mod studies;
+pub mod study;
 pub mod summary;
 pub mod transition;
 pub mod trial;

@@ -1,11 +1,9 @@
 //! `flatmin-lab`: what `cargo xtask reproduce` runs.
 
 use flatmin_lab::args::{self, Command};
-use flatmin_lab::estimators::{self, operators::Operator};
-use flatmin_lab::experiment::{ESTIMATORS, EXPERIMENTS, RATINGS, groups};
+use flatmin_lab::experiment::{EXPERIMENTS, groups};
 use flatmin_lab::progress::Progress;
 use flatmin_lab::reproduce::{Finished, reproduce};
-use flatmin_lab::spec::Scale;
 use flatmin_lab::{Error, trial};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -53,33 +51,8 @@ fn list() -> String {
     for experiment in EXPERIMENTS {
         text.push_str(&format!("{}\n  {}\n", experiment.id, experiment.title));
         text.push_str(&format!("  must show: {}\n", experiment.must_show));
-        if let Some(source) = experiment.source {
-            text.push_str(&format!("  from the records of {source}\n"));
-            continue;
-        }
-        if experiment.id == RATINGS {
-            text.push_str("  reads ratings from the folder that --data names\n");
-            continue;
-        }
-        if experiment.id == ESTIMATORS {
-            for scale in [Scale::Quick, Scale::Paper] {
-                text.push_str(&format!(
-                    "  {scale}: {} operators, {} draws each, {} estimates\n",
-                    Operator::ALL.len(),
-                    estimators::trials(scale),
-                    estimators::estimates(scale)
-                ));
-            }
-            continue;
-        }
-        for scale in [Scale::Quick, Scale::Paper] {
-            let sweep = experiment.sweep(scale);
-            text.push_str(&format!(
-                "  {scale}: {} cells, {} draws each, {} solves\n",
-                sweep.cells.len(),
-                sweep.trials,
-                sweep.solves()
-            ));
+        for line in experiment.extent() {
+            text.push_str(&format!("  {line}\n"));
         }
     }
     for group in groups() {
@@ -98,7 +71,7 @@ fn summary(finished: &Finished) -> String {
             text.push_str(&format!("  {}: {}\n", claim.verdict, claim.statement));
             text.push_str(&format!("    {}\n", claim.measured));
         }
-        if let Some(skipped) = section.ratings.as_ref().and_then(|o| o.skipped.as_ref()) {
+        if let Some(skipped) = section.findings.as_ref().and_then(|found| found.skipped()) {
             text.push_str(&format!("  {skipped}\n"));
         }
         if section.source.is_some() || !section.is_swept() {
@@ -111,12 +84,13 @@ fn summary(finished: &Finished) -> String {
             section.sweep.tolerance
         ));
     }
-    text.push_str(&format!(
-        "\n{} draws solved in {:.0} s, {} found in the journal\nreport: {}\n",
-        finished.tally.computed,
-        finished.seconds,
-        finished.tally.resumed,
-        finished.report.display()
-    ));
+    text.push_str(&match (finished.tally.computed, finished.tally.resumed) {
+        (0, 0) => format!("\ndone in {:.0} s\n", finished.seconds),
+        (computed, resumed) => format!(
+            "\n{computed} draws solved in {:.0} s, {resumed} found in the journal\n",
+            finished.seconds
+        ),
+    });
+    text.push_str(&format!("report: {}\n", finished.report.display()));
     text
 }

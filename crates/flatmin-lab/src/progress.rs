@@ -140,6 +140,59 @@ impl Progress {
         }
     }
 
+    /// Begins a study with so many tasks to perform, and so many found in its journal.
+    pub(crate) fn start_tasks(&self, study: &str, (missing, found): (usize, usize)) {
+        let mut state = self.state();
+        let now = Instant::now();
+        (state.draws, state.done) = (missing, 0);
+        (state.started, state.last_line) = (now, now);
+        let resumed = match found {
+            0 => String::new(),
+            n => format!(" ({n} found in the journal)"),
+        };
+        let told = format!("{study}: {missing} tasks to do{resumed}");
+        match &self.output {
+            Output::Bar(bar) => {
+                bar.reset();
+                bar.println(told);
+                bar.set_length(missing as u64);
+                let style = ProgressStyle::with_template(
+                    "{bar:32} {pos}/{len} tasks, {elapsed} so far, {eta} left",
+                );
+                if let Ok(style) = style {
+                    bar.set_style(style);
+                }
+                bar.enable_steady_tick(Duration::from_millis(500));
+            }
+            Output::Plain => eprintln!("{told}"),
+            Output::Silent => {}
+        }
+    }
+
+    /// Counts one finished task.
+    pub(crate) fn task_done(&self) {
+        let mut state = self.state();
+        state.done += 1;
+        match &self.output {
+            Output::Bar(bar) => bar.inc(1),
+            Output::Plain if state.last_line.elapsed() >= PLAIN_INTERVAL => {
+                state.last_line = Instant::now();
+                let (done, of) = (state.done, state.draws);
+                let left = state.started.elapsed().as_secs_f64() * (of - done) as f64 / done as f64;
+                eprintln!("{done}/{of} tasks, {left:.0} s left");
+            }
+            Output::Plain | Output::Silent => {}
+        }
+    }
+
+    /// Ends a study.
+    pub(crate) fn end_tasks(&self, study: &str) {
+        self.end();
+        let state = self.state();
+        let (done, seconds) = (state.done, state.started.elapsed().as_secs_f64());
+        self.note(&format!("{study}: {done} tasks, {seconds:.1} s"));
+    }
+
     /// Ends the run.
     pub(crate) fn end(&self) {
         if let Output::Bar(bar) = &self.output {

@@ -2,17 +2,16 @@
 
 use crate::Error;
 use crate::args::{DEFAULT_SEED, Options};
-use crate::claims::{self, Claim, claims};
-use crate::estimators;
-use crate::experiment::{ESTIMATORS, EXPERIMENTS, Experiment, RATINGS, select};
-use crate::figure::{Figure, figures, of_estimators, of_ratings, timed};
+use crate::claims::{Claim, claims};
+use crate::experiment::{EXPERIMENTS, Experiment, How, select};
+use crate::figure::{Figure, figures, timed};
 use crate::progress::Progress;
-use crate::ratings::{self, Outcome, UNASKED};
 use crate::record::{Record, Timed, timings_csv, to_csv};
 use crate::report::{self, Report};
 use crate::runner::{OutDir, Settings, Tally, Trial, run, write_atomically};
-use crate::spec::{Scale, Sweep};
+use crate::spec::Sweep;
 use crate::spec_file;
+use crate::study::{Findings, Request};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -29,10 +28,8 @@ pub struct Section {
     pub claims: Vec<Claim>,
     /// Its figures.
     pub figures: Vec<Figure>,
-    /// What was measured of ratings, in their section.
-    pub ratings: Option<Outcome>,
-    /// What was measured of estimators, in their section.
-    pub estimates: Option<estimators::Outcome>,
+    /// What was found, when it is no sweep.
+    pub findings: Option<Box<dyn Findings>>,
     /// What to type to get it again.
     pub command: String,
 }
@@ -40,7 +37,7 @@ pub struct Section {
 impl Section {
     /// Whether it is of the draws of a sweep, or of what its source has drawn.
     pub fn is_swept(&self) -> bool {
-        self.ratings.is_none() && self.estimates.is_none()
+        self.findings.is_none()
     }
 
     /// The records without times.
@@ -75,7 +72,7 @@ pub fn reproduce(
     progress: &Progress,
 ) -> Result<Finished, Error> {
     let clock = Instant::now();
-    let (mut rate, mut estimate) = (false, false);
+    let mut asked: Vec<&str> = Vec::new();
     let (sweeps, all, scale) = match &options.spec {
         Some(path) => {
             let sweep = spec_file::read(path)?;
@@ -84,12 +81,8 @@ pub fn reproduce(
         None => {
             let mut sweeps: Vec<Sweep> = Vec::new();
             for experiment in select(&options.experiments)? {
-                match experiment.id {
-                    RATINGS => rate = true,
-                    ESTIMATORS => estimate = true,
-                    _ => {}
-                }
                 if !experiment.is_swept() {
+                    asked.push(experiment.id);
                     continue;
                 }
                 let sweep = experiment.origin().sweep(options.scale);
@@ -97,7 +90,7 @@ pub fn reproduce(
                     sweeps.push(sweep);
                 }
             }
-            let section = |e: &Experiment| (e.sweep(options.scale), e.source);
+            let section = |e: &Experiment| (e.sweep(options.scale), e.source());
             let swept = EXPERIMENTS.iter().filter(|e| e.is_swept());
             (sweeps, swept.map(section).collect(), options.scale.to_string())
         }
@@ -128,37 +121,34 @@ pub fn reproduce(
         }
         let command = command(options, &sweep.id);
         let source = source.map(str::to_owned);
-        let (ratings, estimates) = (None, None);
-        sections.push(Section {
-            sweep,
-            source,
-            rows,
-            claims,
-            figures,
-            ratings,
-            estimates,
-            command,
-        });
+        let findings = None;
+        sections.push(Section { sweep, source, rows, claims, figures, findings, command });
     }
-    let journal = dir.journal(RATINGS);
-    if rate || (options.spec.is_none() && journal.exists()) {
-        sections.extend(rated(options, &journal, settings.jobs, progress)?);
-    }
-    let journal = dir.journal(ESTIMATORS);
-    if estimate || (options.spec.is_none() && journal.exists()) {
-        sections.extend(estimated(options, &journal, settings.jobs, progress)?);
+    let studies = EXPERIMENTS.iter().filter(|e| options.spec.is_none() && !e.is_swept());
+    for experiment in studies {
+        let journal = dir.journal(experiment.id);
+        let asked = asked.contains(&experiment.id);
+        if asked || journal.exists() {
+            let request = Request {
+                scale: options.scale,
+                seed: options.seed,
+                jobs: settings.jobs,
+                journal: &journal,
+                data: options.data.as_deref(),
+                asked,
+                named: !options.experiments.is_empty(),
+                progress,
+            };
+            sections.extend(studied(experiment, &request, options)?);
+        }
     }
     for section in &sections {
-        if let Some(outcome) = &section.ratings {
-            let path = dir.path().join("records").join("ratings.csv");
-            write_atomically(&path, &outcome.to_csv()?)?;
-            let path = dir.path().join("timings-ratings.csv");
-            write_atomically(&path, &outcome.timings_csv()?)?;
-        } else if let Some(outcome) = &section.estimates {
-            let path = dir.path().join("records").join("estimators.csv");
-            write_atomically(&path, &outcome.to_csv()?)?;
-            let path = dir.path().join("timings-estimators.csv");
-            write_atomically(&path, &outcome.timings_csv()?)?;
+        if let Some(found) = &section.findings {
+            let id = &section.sweep.id;
+            let path = dir.path().join("records").join(format!("{id}.csv"));
+            write_atomically(&path, &found.records_csv()?)?;
+            let path = dir.path().join(format!("timings-{id}.csv"));
+            write_atomically(&path, &found.timings_csv()?)?;
         } else if section.source.is_none() {
             let path = dir.path().join("records").join(format!("{}.csv", section.sweep.id));
             write_atomically(&path, &to_csv(section.records())?)?;
@@ -180,56 +170,26 @@ pub fn reproduce(
     Ok(Finished { sections, tally, seconds, report: path })
 }
 
-/// The section on ratings.
-fn rated(
+/// The section of an experiment that is no sweep; `None` where it has nothing to show.
+fn studied(
+    experiment: &Experiment,
+    request: &Request<'_>,
     options: &Options,
-    journal: &Path,
-    jobs: usize,
-    progress: &Progress,
 ) -> Result<Option<Section>, Error> {
-    let folder = ratings::folder(options.data.as_deref());
-    let unasked = options.experiments.is_empty() && options.scale == Scale::Quick;
-    let outcome = if unasked && !journal.exists() {
-        progress.note(&format!("ratings {UNASKED}"));
-        Outcome { skipped: Some(UNASKED.to_owned()), ..Outcome::default() }
-    } else {
-        ratings::run(folder.as_deref(), journal, (options.scale, jobs), progress)?
+    let How::Study { find, .. } = experiment.how else {
+        return Ok(None);
     };
-    let Some(experiment) = EXPERIMENTS.iter().find(|e| e.id == RATINGS) else {
+    let Some(findings) = find(request)? else {
         return Ok(None);
     };
     Ok(Some(Section {
         sweep: experiment.sweep(options.scale),
         source: None,
         rows: Vec::new(),
-        claims: claims::ratings::of(&outcome),
-        figures: of_ratings(&outcome)?,
-        ratings: Some(outcome),
-        estimates: None,
-        command: command(options, RATINGS),
-    }))
-}
-
-/// The section on estimators.
-fn estimated(
-    options: &Options,
-    journal: &Path,
-    jobs: usize,
-    progress: &Progress,
-) -> Result<Option<Section>, Error> {
-    let outcome = estimators::run(journal, (options.scale, options.seed, jobs), progress)?;
-    let Some(experiment) = EXPERIMENTS.iter().find(|e| e.id == ESTIMATORS) else {
-        return Ok(None);
-    };
-    Ok(Some(Section {
-        sweep: experiment.sweep(options.scale),
-        source: None,
-        rows: Vec::new(),
-        claims: claims::estimators::of(&outcome),
-        figures: of_estimators(&outcome)?,
-        ratings: None,
-        estimates: Some(outcome),
-        command: command(options, ESTIMATORS),
+        claims: findings.claims(),
+        figures: findings.figures()?,
+        findings: Some(findings),
+        command: command(options, experiment.id),
     }))
 }
 

@@ -397,7 +397,7 @@ impl fmt::Display for Cell {
 }
 
 /// How much of an experiment is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Scale {
     /// Small grids and few trials: minutes.
     #[default]

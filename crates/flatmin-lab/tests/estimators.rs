@@ -4,11 +4,12 @@
 use flatmin::core::flatness::{Method, SymmetricOperator};
 use flatmin::core::rng::{Role, Stream};
 use flatmin::core::{DenseMap, Gram, Mat, MatRef, Rescaling};
-use flatmin_lab::estimators::operators::{Built, Operator, Population, hessian};
-use flatmin_lab::estimators::{BUDGETS, Contender, Outcome, measure};
+use flatmin_lab::Error;
 use flatmin_lab::progress::Progress;
 use flatmin_lab::spec::Scale;
-use flatmin_lab::{Error, claims, figure};
+use flatmin_lab::studies::estimators::operators::{Built, Operator, Population, hessian};
+use flatmin_lab::studies::estimators::{BUDGETS, Contender, Estimates, Estimators, Row};
+use flatmin_lab::study::{self, Findings, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +24,10 @@ fn scratch(name: &str) -> Result<PathBuf, std::io::Error> {
     Ok(dir)
 }
 
-fn two_draws(journal: &Path, jobs: usize) -> Result<Outcome, Error> {
-    let operators = [Operator::Geometric, Operator::Interpolating];
-    measure(journal, &operators, 2, (Scale::Quick, 3, jobs), &Progress::silent())
+fn two_draws(journal: &Path, jobs: usize) -> Result<Outcome<Row>, Error> {
+    let estimators = Estimators::only(&[Operator::Geometric, Operator::Interpolating], 2);
+    let done = study::run(&estimators, journal, (Scale::Quick, 3, jobs), &Progress::silent())?;
+    Ok(Outcome::new("estimators", done))
 }
 
 #[test]
@@ -33,27 +35,31 @@ fn neither_workers_nor_interruptions_are_seen() -> Outcomes {
     let dir = scratch("estimators")?;
     let journal = dir.join("one.csv");
     let whole = two_draws(&journal, 1)?;
-    assert_eq!(whole.rows.len(), 2 * (7 * 7) + 2 * (9 * 5 + 7 * 2 + 1));
-    assert!(whole.rows.iter().all(|(row, _)| row.failure.is_empty()));
-    let expected = whole.to_csv()?;
-    assert_eq!(two_draws(&dir.join("two.csv"), 2)?.to_csv()?, expected);
+    assert_eq!(whole.rows().len(), 2 * (7 * 7) + 2 * (9 * 5 + 7 * 2 + 1));
+    assert!(whole.rows().iter().all(|row| row.failure.is_empty()));
+    let expected = whole.records_csv()?;
+    assert_eq!(two_draws(&dir.join("two.csv"), 2)?.records_csv()?, expected);
     let bytes = fs::read(&journal)?;
     let cut = 5 * bytes.len() / 8;
     let end = bytes[..cut].iter().rposition(|&b| b == b'\n').map_or(0, |k| k + 1);
     // Inside a line, and where one ends; and then with the draw that was begun again.
     for cut in [cut, end] {
         fs::write(&journal, &bytes[..cut])?;
-        assert_eq!(two_draws(&journal, 2)?.to_csv()?, expected, "cut at {cut}");
+        assert_eq!(two_draws(&journal, 2)?.records_csv()?, expected, "cut at {cut}");
         let length = fs::metadata(&journal)?.len();
-        assert_eq!(two_draws(&journal, 1)?.to_csv()?, expected);
+        assert_eq!(two_draws(&journal, 1)?.records_csv()?, expected);
         assert_eq!(fs::metadata(&journal)?.len(), length);
     }
-    assert_eq!(claims::estimators::of(&whole).len(), 5);
-    let figures = figure::of_estimators(&whole)?;
+    assert_eq!(whole.claims().len(), 5);
+    let figures = whole.figures()?;
     assert!(figures.iter().all(|f| f.svg.contains("<svg") && f.alt.contains("xnystrace")));
-    assert_eq!(figure::of_estimators(&Outcome::default())?, []);
+    assert_eq!(Outcome::<Row>::new("estimators", Vec::new()).figures()?, []);
     // Decaying eigenvalues, from which a few products tell almost all.
-    let rows = whole.at(Operator::Geometric, Contender::plain(Method::XNysTrace), BUDGETS[2]);
+    let rows = Estimates(whole.rows()).at(
+        Operator::Geometric,
+        Contender::plain(Method::XNysTrace),
+        BUDGETS[2],
+    );
     assert!(rows.len() == 2 && rows.iter().all(|row| row.error() < 1e-10));
     Ok(())
 }

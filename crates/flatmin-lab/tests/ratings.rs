@@ -2,10 +2,11 @@
 //! clear word where there is nothing to read.
 
 use flatmin::core::rng::{Role, Stream};
+use flatmin_lab::Error;
 use flatmin_lab::progress::Progress;
-use flatmin_lab::ratings::{Method, Outcome, run};
 use flatmin_lab::spec::Scale;
-use flatmin_lab::{Error, claims, figure};
+use flatmin_lab::studies::ratings::{Method, Outcome, run};
+use flatmin_lab::study::Findings;
 use npyz::{AutoSerialize, WriterBuilder};
 use std::fs::{self, File};
 use std::io::Write;
@@ -83,20 +84,20 @@ fn neither_workers_nor_interruptions_are_seen() -> Outcomes {
     assert!((first.validation / mean.validation - 1.0).abs() < 0.1 && first.rank <= 1, "{first:?}");
     let (below, above) = flat.leeway();
     assert!(below.is_none_or(|f| f > 1.0) && above.is_some_and(|f| f > 1.0));
-    let expected = whole.to_csv()?;
-    assert_eq!(rate(&dir, &dir.join("two.csv"), 2)?.to_csv()?, expected);
+    let expected = whole.records_csv()?;
+    assert_eq!(rate(&dir, &dir.join("two.csv"), 2)?.records_csv()?, expected);
     let bytes = fs::read(&journal)?;
     for part in [1, 3] {
         let cut = bytes.len() * (2 * part + 1) / 8;
         fs::write(&journal, &bytes[..cut])?;
-        assert_eq!(rate(&dir, &journal, 1)?.to_csv()?, expected, "cut at {cut}");
+        assert_eq!(rate(&dir, &journal, 1)?.records_csv()?, expected, "cut at {cut}");
         // And where a line ends.
         let end = bytes[..cut].iter().rposition(|&b| b == b'\n').map_or(0, |k| k + 1);
         fs::write(&journal, &bytes[..end])?;
-        assert_eq!(rate(&dir, &journal, 1)?.to_csv()?, expected, "cut at {end}");
+        assert_eq!(rate(&dir, &journal, 1)?.records_csv()?, expected, "cut at {end}");
     }
-    assert_eq!(claims::ratings::of(&whole).len(), 4);
-    assert_eq!(figure::of_ratings(&whole)?.len(), 2);
+    assert_eq!(whole.claims().len(), 4);
+    assert_eq!(whole.figures()?.len(), 2);
     Ok(())
 }
 

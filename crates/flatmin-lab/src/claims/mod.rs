@@ -3,9 +3,7 @@
 //! A verdict is computed from the records alone. *Held* and *did not hold* need evidence; where the
 //! grid or the number of trials cannot tell, the verdict is *not decided at this scale*.
 
-pub mod estimators;
 mod noise;
-pub mod ratings;
 mod recovery;
 mod regularity;
 mod robust;

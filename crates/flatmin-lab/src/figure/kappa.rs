@@ -2,7 +2,7 @@
 
 use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
 use super::phase::{levels, y_ticks};
-use super::{BLUE, GREY, INK, VERMILION};
+use super::{BLUE, GREEN, GREY, INK, VERMILION};
 use crate::regularity::expected_kappa;
 use crate::spec::Objective;
 use crate::summary::{Axis, Group, Line, Table};
@@ -12,7 +12,6 @@ use plotters::style::text_anchor::{HPos, VPos};
 const PANEL: (i32, i32) = (760, 480);
 const LEFT: i32 = 130;
 const TOP: i32 = 60;
-const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 
 /// The picture of lines of one family, and its description.
 pub(super) fn draw(table: &Table<'_>, lines: &[Line]) -> Result<(String, String), Failed> {

@@ -4,20 +4,16 @@
 //! objectives also differ in marker and line.
 
 mod corruption;
-mod estimators;
 mod kappa;
 mod noise;
-mod panel;
+pub(crate) mod panel;
 mod phase;
-mod ratings;
 mod regularity;
 mod scaling;
 mod uneven;
 
 use crate::Error;
-use crate::estimators as estimates;
 use crate::noise::{over_measurements, over_noise};
-use crate::ratings::Outcome;
 use crate::record::{Record, Timed};
 use crate::spec::Objective;
 use crate::summary::{Axis, Line, Table};
@@ -25,12 +21,15 @@ use plotters::style::RGBColor;
 
 pub(crate) use scaling::told;
 
-const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
-const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
-const GREY: RGBColor = RGBColor(0x77, 0x77, 0x77);
-const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
-const VERMILION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
-const SKY: RGBColor = RGBColor(0x56, 0xb4, 0xe9);
+pub(crate) const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(crate) const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+pub(crate) const GREY: RGBColor = RGBColor(0x77, 0x77, 0x77);
+pub(crate) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
+pub(crate) const VERMILION: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
+pub(crate) const SKY: RGBColor = RGBColor(0x56, 0xb4, 0xe9);
+pub(crate) const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
+pub(crate) const ORANGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
+pub(crate) const PURPLE: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
 
 /// A figure of an experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,35 +101,6 @@ fn noisy(experiment: &str, records: &[&Record]) -> Result<Vec<Figure>, Error> {
     Ok(figures)
 }
 
-/// The figures of ratings; none without them.
-///
-/// # Errors
-/// When the drawing library fails.
-pub fn of_ratings(outcome: &Outcome) -> Result<Vec<Figure>, Error> {
-    if outcome.curves.is_empty() {
-        return Ok(Vec::new());
-    }
-    let draw = |along| ratings::draw(outcome, along);
-    Ok(vec![
-        finished("ratings".to_owned(), draw(ratings::Along::Penalty))?,
-        finished("ratings-rank".to_owned(), draw(ratings::Along::Rank))?,
-    ])
-}
-
-/// The figures of estimators: errors, and coverage of their error bars.
-///
-/// # Errors
-/// When the drawing library fails.
-pub fn of_estimators(outcome: &estimates::Outcome) -> Result<Vec<Figure>, Error> {
-    if outcome.rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(vec![
-        finished("estimators".to_owned(), estimators::errors(outcome))?,
-        finished("estimators-coverage".to_owned(), estimators::coverage(outcome))?,
-    ])
-}
-
 /// The figure of what large problems took; none where no draw was alone or none was solved.
 ///
 /// # Errors
@@ -169,7 +139,10 @@ fn regular(
 }
 
 /// A figure from its picture and description.
-fn finished(name: String, picture: Result<(String, String), String>) -> Result<Figure, Error> {
+pub(crate) fn finished(
+    name: String,
+    picture: Result<(String, String), String>,
+) -> Result<Figure, Error> {
     let (svg, alt) = picture.map_err(|message| Error::Figure { figure: name.clone(), message })?;
     Ok(Figure { svg: described(&svg, &alt), name, alt, timed: false })
 }

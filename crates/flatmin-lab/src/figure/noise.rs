@@ -1,7 +1,7 @@
 //! Noise: the error over the noise, a panel a model; and over the number of measurements, beside what
 //! theory expects.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
+use super::panel::{Failed, Page, Panel, TEXT, decades, page, put, rounds, text};
 use super::phase::dotted;
 use super::{BLUE, FAINT, GREY, INK, SKY, VERMILION, name};
 use crate::noise::{Series, Slope, geometric_mean, nuclear_error, relative_error};
@@ -73,8 +73,8 @@ pub(super) fn levels(all: &[Series<'_>]) -> Result<(String, String), Failed> {
                 0 => "error \u{2016}X \u{2212} M\u{2016} / \u{2016}M\u{2016}",
                 _ => "",
             };
-            let y_ticks = if k % ACROSS == 0 { decades(y) } else { Vec::new() };
-            panel.axes(root, (&decades(x), "noise"), (&y_ticks, y_name))?;
+            let y_ticks = if k % ACROSS == 0 { decades(y, 7) } else { Vec::new() };
+            panel.axes(root, (&decades(x, 7), "noise"), (&y_ticks, y_name))?;
             panel.title(root, &titles[k])?;
         }
         legend(root, &place(ACROSS * rows as usize - 1, PANEL, BETWEEN.0))
@@ -88,17 +88,10 @@ fn logs(series: &Series<'_>, objective: Objective) -> Vec<(f64, f64)> {
     series.of(objective).filter_map(point).collect()
 }
 
-/// Powers of ten inside a range of logarithms, at most seven.
-fn decades((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let (first, last) = (low.ceil() as i32, high.floor() as i32);
-    let step = usize::try_from((last - first) / 7 + 1).unwrap_or(1);
-    (first..=last).rev().step_by(step).map(|e| (f64::from(e), power_of_ten(e))).collect()
-}
-
 /// Grid, the line on which the error is the noise, draws, and lines through their geometric means.
 fn errors(root: &Page<'_>, panel: &Panel, series: &Series<'_>) -> Result<(), Failed> {
-    panel.grid(root, &decades(panel.y))?;
-    for (x, _) in decades(panel.x) {
+    panel.grid(root, &decades(panel.y, 7))?;
+    for (x, _) in decades(panel.x, 7) {
         let line = vec![panel.at(x, panel.y.0), panel.at(x, panel.y.1)];
         put(root, &PathElement::new(line, FAINT.stroke_width(1)))?;
     }
@@ -278,14 +271,6 @@ fn numbers(series: &Series<'_>) -> Vec<(f64, String)> {
     let all = series.relative_errors(Objective::Flat);
     let stride = all.len().div_ceil(8).max(1);
     all.iter().step_by(stride).map(|(m, _)| (m.log10(), format!("{m:.0}"))).collect()
-}
-
-/// One, two and five times powers of ten, inside a range of logarithms.
-fn rounds((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let powers = low.floor() as i32..=high.ceil() as i32;
-    let values = powers.flat_map(|e| [1.0, 2.0, 5.0].map(|k| k * 10f64.powi(e)));
-    let inside = values.filter(|v| (low..=high).contains(&v.log10()));
-    inside.map(|v| (v.log10(), format!("{}", (v * 1e9).round() / 1e9))).collect()
 }
 
 fn counts_legend(root: &Page<'_>, centre: i32) -> Result<(), Failed> {

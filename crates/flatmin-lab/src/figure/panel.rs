@@ -6,17 +6,17 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// A page of SVG, its origin at the upper left.
-pub(super) type Page<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(crate) type Page<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A drawing step failed.
-pub(super) type Failed = String;
+pub(crate) type Failed = String;
 
 /// Font size of labels and of titles.
-pub(super) const TEXT: i32 = 22;
-pub(super) const TITLE: i32 = 27;
+pub(crate) const TEXT: i32 = 22;
+pub(crate) const TITLE: i32 = 27;
 
 /// Draws on a white page of the given size and returns the SVG.
-pub(super) fn page(
+pub(crate) fn page(
     size: (u32, u32),
     draw: impl FnOnce(&Page<'_>) -> Result<(), Failed>,
 ) -> Result<String, Failed> {
@@ -31,7 +31,7 @@ pub(super) fn page(
 }
 
 /// Draws one element.
-pub(super) fn put<'a, 'b, E>(page: &Page<'a>, element: &'b E) -> Result<(), Failed>
+pub(crate) fn put<'a, 'b, E>(page: &Page<'a>, element: &'b E) -> Result<(), Failed>
 where
     &'b E: plotters::element::PointCollection<'b, (i32, i32)>,
     E: plotters::element::Drawable<SVGBackend<'a>>,
@@ -40,7 +40,7 @@ where
 }
 
 /// Writes text at a place of the page.
-pub(super) fn text(
+pub(crate) fn text(
     page: &Page<'_>,
     content: &str,
     at: (i32, i32),
@@ -53,34 +53,65 @@ pub(super) fn text(
 }
 
 /// Writes text that runs upwards, centred at a place of the page.
-pub(super) fn upward(page: &Page<'_>, content: &str, at: (i32, i32)) -> Result<(), Failed> {
+pub(crate) fn upward(page: &Page<'_>, content: &str, at: (i32, i32)) -> Result<(), Failed> {
     let font = ("sans-serif", TEXT).into_font().transform(FontTransform::Rotate270);
     let style = font.color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
     put(page, &Text::new(content.to_owned(), at, style))
 }
 
 /// `10` with its exponent raised.
-pub(super) fn power_of_ten(exponent: i32) -> String {
+pub(crate) fn power_of_ten(exponent: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let digit = |c: char| c.to_digit(10).and_then(|d| DIGITS.get(d as usize).copied());
     let raised = |c| digit(c).unwrap_or('⁻');
     "10".chars().chain(exponent.to_string().chars().map(raised)).collect()
 }
 
+/// Powers of ten inside a range of logarithms, at most so many.
+pub(crate) fn decades((low, high): (f64, f64), most: i32) -> Vec<(f64, String)> {
+    let (first, last) = (low.ceil() as i32, high.floor() as i32);
+    let step = usize::try_from((last - first) / most.max(1) + 1).unwrap_or(1);
+    (first..=last).rev().step_by(step).map(|e| (f64::from(e), power_of_ten(e))).collect()
+}
+
+/// One, two and five times powers of ten, inside a range of logarithms.
+pub(crate) fn rounds((low, high): (f64, f64)) -> Vec<(f64, String)> {
+    let powers = low.floor() as i32..=high.ceil() as i32;
+    let values = powers.flat_map(|e| [(1, e), (2, e), (5, e)]);
+    let label = |k: i32, e: i32| format!("{}", (f64::from(k) * 10f64.powi(e) * 1e9).round() / 1e9);
+    let place = |(k, e): (i32, i32)| (f64::from(k).log10() + f64::from(e), label(k, e));
+    values.map(place).filter(|(at, _)| (low..=high).contains(at)).collect()
+}
+
+/// Small dots along a path.
+pub(crate) fn dots(root: &Page<'_>, pixels: &[(i32, i32)]) -> Result<(), Failed> {
+    for pair in pixels.windows(2) {
+        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
+        let pieces = (dx.hypot(dy) / 9.0).floor().max(1.0);
+        for k in 0..pieces as i32 {
+            let t = f64::from(k) / pieces;
+            let along = |from: i32, by: f64| from + (t * by).round() as i32;
+            let dot = (along(pair[0].0, dx), along(pair[0].1, dy));
+            put(root, &Circle::new(dot, 2, INK.filled()))?;
+        }
+    }
+    Ok(())
+}
+
 /// A rectangle of the page with linear axes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Panel {
-    pub(super) left: i32,
-    pub(super) top: i32,
-    pub(super) width: i32,
-    pub(super) height: i32,
-    pub(super) x: (f64, f64),
-    pub(super) y: (f64, f64),
+pub(crate) struct Panel {
+    pub(crate) left: i32,
+    pub(crate) top: i32,
+    pub(crate) width: i32,
+    pub(crate) height: i32,
+    pub(crate) x: (f64, f64),
+    pub(crate) y: (f64, f64),
 }
 
 impl Panel {
     /// Place on the page of a point of the data.
-    pub(super) fn at(&self, x: f64, y: f64) -> (i32, i32) {
+    pub(crate) fn at(&self, x: f64, y: f64) -> (i32, i32) {
         let fraction = |v: f64, (low, high): (f64, f64)| (v - low) / (high - low);
         (
             self.left + (fraction(x, self.x) * f64::from(self.width)).round() as i32,
@@ -89,7 +120,7 @@ impl Panel {
     }
 
     /// Light lines at the y ticks, under the data.
-    pub(super) fn grid(&self, page: &Page<'_>, ticks: &[(f64, String)]) -> Result<(), Failed> {
+    pub(crate) fn grid(&self, page: &Page<'_>, ticks: &[(f64, String)]) -> Result<(), Failed> {
         for (y, _) in ticks {
             let line = vec![self.at(self.x.0, *y), self.at(self.x.1, *y)];
             put(page, &PathElement::new(line, FAINT.stroke_width(1)))?;
@@ -98,7 +129,7 @@ impl Panel {
     }
 
     /// Frame, ticks with their labels, and the names of the axes.
-    pub(super) fn axes(
+    pub(crate) fn axes(
         &self,
         page: &Page<'_>,
         (x_ticks, x_name): (&[(f64, String)], &str),
@@ -128,13 +159,13 @@ impl Panel {
     }
 
     /// Title above the panel.
-    pub(super) fn title(&self, page: &Page<'_>, content: &str) -> Result<(), Failed> {
+    pub(crate) fn title(&self, page: &Page<'_>, content: &str) -> Result<(), Failed> {
         let at = (self.left + self.width / 2, self.top - 14);
         text(page, content, at, TITLE, INK, (HPos::Center, VPos::Bottom))
     }
 
     /// The parts of a polyline that lie inside the y range, cut at its ends.
-    pub(super) fn clipped(&self, points: &[(f64, f64)]) -> Vec<Vec<(i32, i32)>> {
+    pub(crate) fn clipped(&self, points: &[(f64, f64)]) -> Vec<Vec<(i32, i32)>> {
         let (low, high) = self.y;
         let mut parts: Vec<Vec<(i32, i32)>> = vec![Vec::new()];
         for pair in points.windows(2) {

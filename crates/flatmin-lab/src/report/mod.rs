@@ -3,9 +3,7 @@
 //! The page is a function of the records. What it says about time it reads from `timings.js`, which
 //! lies beside it and changes from run to run.
 
-mod estimators;
 mod noise;
-mod ratings;
 
 use crate::claims::{Claim, Verdict, guide, level, signed, size};
 use crate::figure::{Figure, escape, told};
@@ -188,11 +186,8 @@ fn write_section(page: &mut String, section: &Section) {
             name = escape(&figure.name),
         ));
     }
-    if let Some(outcome) = &section.ratings {
-        ratings::write(page, outcome);
-    }
-    if let Some(outcome) = &section.estimates {
-        estimators::write(page, outcome);
+    if let Some(found) = &section.findings {
+        found.write(page);
     }
     let times = match &section.source {
         _ if !section.is_swept() => String::new(),
@@ -218,13 +213,8 @@ fn write_section(page: &mut String, section: &Section) {
 }
 
 fn caption(section: &Section, figure: &Figure) -> &'static str {
-    if section.ratings.is_some() {
-        return "Root mean square error on the test part. Markers: the penalty with the least error on the \
-                validation part. Above, the mean of the ratings was taken off first; below, offsets of \
-                rows and columns. Grey: these offsets alone.";
-    }
-    if section.estimates.is_some() {
-        return estimators::caption(figure);
+    if let Some(found) = &section.findings {
+        return found.caption(figure);
     }
     if figure.timed {
         return "Each draw alone on the machine, one thread. Left, dotted: in proportion to the number of \
@@ -283,7 +273,8 @@ fn caption(section: &Section, figure: &Figure) -> &'static str {
     }
 }
 
-fn row(page: &mut String, cells: &[String]) {
+/// A row of a table: texts, the first of them a name, the others numbers.
+pub(crate) fn row(page: &mut String, cells: &[String]) {
     page.push_str("<tr>");
     for (k, cell) in cells.iter().enumerate() {
         page.push_str(if k == 0 { "<td>" } else { "<td class=\"n\">" });
@@ -293,7 +284,8 @@ fn row(page: &mut String, cells: &[String]) {
     page.push_str("</tr>\n");
 }
 
-fn head(page: &mut String, title: &str, names: &[&str]) {
+/// Title and head of a table, both in HTML; `</table></div>` ends it.
+pub(crate) fn head(page: &mut String, title: &str, names: &[&str]) {
     page.push_str(&format!("<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"data\">\n<tr>"));
     for (k, name) in names.iter().enumerate() {
         page.push_str(if k == 0 { "<th>" } else { "<th class=\"n\">" });
@@ -528,11 +520,8 @@ pub fn timings_script(sections: &[Section], tally: Tally, jobs: usize, seconds: 
         "window.flatminTimings = {{\n  run: \"The last run took {seconds:.0} s with {jobs} worker(s)\
          {solves}.\",\n  experiments: {{\n"
     );
-    for outcome in sections.iter().filter_map(|s| s.ratings.as_ref()) {
-        script.push_str(&ratings::seconds(outcome));
-    }
-    for outcome in sections.iter().filter_map(|s| s.estimates.as_ref()) {
-        script.push_str(&estimators::seconds(outcome));
+    for (key, text) in sections.iter().filter_map(|s| s.findings.as_ref()).flat_map(|f| f.times()) {
+        script.push_str(&format!("    \"{key}\": \"{text}\",\n"));
     }
     let swept = sections.iter().filter(|s| s.source.is_none() && s.is_swept());
     for section in swept {

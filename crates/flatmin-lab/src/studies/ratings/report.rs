@@ -1,8 +1,8 @@
 //! Ratings: every method at its best penalty.
 
-use super::{head, row as line};
+use super::{Curve, LOSS, Method, Outcome, Row, title};
 use crate::figure::escape;
-use crate::ratings::{Curve, LOSS, Method, Outcome, Row, title};
+use crate::report::{head, row as line};
 
 /// Key of the seconds of a curve in `timings.js`.
 fn key(row: &Row) -> String {
@@ -76,15 +76,13 @@ fn write_curve(page: &mut String, curve: &Curve) {
     }
 }
 
-/// Lines of `timings.js`: the median seconds of a fit of each curve.
-pub(super) fn seconds(outcome: &Outcome) -> String {
-    let mut text = String::new();
-    for curve in &outcome.curves {
+/// The median seconds of a fit of each curve.
+pub(super) fn times(outcome: &Outcome) -> Vec<(String, String)> {
+    let median = |curve: &Curve| {
         let mut seconds = curve.seconds.clone();
         seconds.sort_by(f64::total_cmp);
-        if let (Some(row), Some(median)) = (curve.rows.first(), seconds.get(seconds.len() / 2)) {
-            text.push_str(&format!("    \"{}\": \"{median:.2}\",\n", key(row)));
-        }
-    }
-    text
+        let median = seconds.get(seconds.len() / 2)?;
+        Some((key(curve.rows.first()?), format!("{median:.2}")))
+    };
+    outcome.curves.iter().filter_map(median).collect()
 }

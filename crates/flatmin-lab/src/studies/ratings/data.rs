@@ -25,7 +25,7 @@ pub(crate) const SETS: [(&str, &str); 3] = [
 /// The folder that was named, or that of the environment, or the one beside the project.
 ///
 /// ```
-/// use flatmin_lab::ratings::folder;
+/// use flatmin_lab::studies::ratings::folder;
 /// assert_eq!(folder(Some("here".as_ref())), Some("here".into()));
 /// ```
 pub fn folder(named: Option<&Path>) -> Option<PathBuf> {

@@ -1,11 +1,11 @@
 //! Estimators of traces: errors over products, and how often two standard errors hold the truth, a panel an
 //! operator.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, power_of_ten, put, text};
-use super::{BLUE, GREY, INK, SKY, VERMILION};
-use crate::estimators::operators::Operator;
-use crate::estimators::summary::rms;
-use crate::estimators::{BUDGETS, Contender, Outcome, Row};
+use super::operators::Operator;
+use super::summary::rms;
+use super::{BUDGETS, Contender, Estimates, Row};
+use crate::figure::panel::{Failed, Page, Panel, TEXT, decades, dots, page, put, rounds, text};
+use crate::figure::{BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION};
 use flatmin::core::flatness::{Method, Probes};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -16,10 +16,6 @@ const TOP: i32 = 60;
 const BETWEEN: (i32, i32) = (95, 130);
 const ACROSS: usize = 3;
 const LEGEND: i32 = 350;
-
-const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
-const ORANGE: RGBColor = RGBColor(0xe6, 0x9f, 0x00);
-const PURPLE: RGBColor = RGBColor(0xcc, 0x79, 0xa7);
 
 /// Errors below this are drawn at it.
 const FLOOR: f64 = 1e-16;
@@ -36,15 +32,15 @@ const BAND: RGBColor = RGBColor(0xec, 0xec, 0xec);
 type Points = Vec<(f64, f64)>;
 
 /// Root mean square errors, and their description.
-pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
+pub(super) fn errors(estimates: Estimates<'_>) -> Result<(String, String), Failed> {
     let mut alt = String::from(
         "Root mean square relative error of estimates of traces over the number of products, a panel an \
          operator, both axes logarithmic.",
     );
-    let operators = operators(outcome);
+    let operators = operators(estimates);
     let svg = draw(&operators, "theory, random signs", |root, place, operator| {
-        let all = points(outcome, operator, |rows| Some(rms(rows)?.value.max(FLOOR).log10()));
-        let theory = theory(outcome, operator);
+        let all = points(estimates, operator, |rows| Some(rms(rows)?.value.max(FLOOR).log10()));
+        let theory = theory(estimates, operator);
         let values = all.iter().flat_map(|(_, points)| points).chain(&theory).map(|p| p.1);
         let (low, high) = values
             .filter(|v| v.is_finite())
@@ -52,15 +48,15 @@ pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
         let margin = (0.06 * (high - low)).max(0.05);
         let y = (low - margin, high + margin);
         let panel = Panel { y, ..place };
-        let ticks = if high - low > 3.0 { decades(y) } else { rounds(y) };
+        let ticks = if high - low > 3.0 { decades(y, 6) } else { rounds(y) };
         panel.grid(root, &ticks)?;
         for part in panel.clipped(&theory) {
-            dotted(root, &part)?;
+            dots(root, &part)?;
         }
         for (contender, points) in &all {
             curve(root, &panel, points, *contender)?;
         }
-        beyond(root, &panel, outcome, operator)?;
+        beyond(root, &panel, estimates, operator)?;
         alt.push_str(&described(operator, &all, |v| format!("{:.1e}", 10f64.powf(v))));
         Ok((panel, ticks, "relative error (RMS)"))
     })?;
@@ -68,17 +64,17 @@ pub(super) fn errors(outcome: &Outcome) -> Result<(String, String), Failed> {
 }
 
 /// How often two standard errors hold the truth, and the description.
-pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
+pub(super) fn coverage(estimates: Estimates<'_>) -> Result<(String, String), Failed> {
     let mut alt = String::from(
         "How often two standard errors hold the truth, over the number of products, a panel an operator.",
     );
-    let operators = operators(outcome);
+    let operators = operators(estimates);
     let svg = draw(&operators, "90 %", |root, place, operator| {
         let share = |rows: &[&Row]| {
             let covered = rows.iter().filter(|row| row.covered).count();
             (!rows.is_empty()).then(|| covered as f64 / rows.len() as f64)
         };
-        let all = points(outcome, operator, share);
+        let all = points(estimates, operator, share);
         let values = all.iter().flat_map(|(_, points)| points).map(|p| p.1);
         let low = values.fold(0.75, f64::min);
         let panel = Panel { y: (low - 0.04, 1.02), ..place };
@@ -87,14 +83,14 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
         let ticks: Vec<(f64, String)> =
             whole.map(|k| (f64::from(k * step) / 100.0, format!("{} %", k * step))).collect();
         panel.grid(root, &ticks)?;
-        let draws = outcome.at(operator, Contender::plain(Method::Auto), BUDGETS[0]).len().max(1);
+        let draws = estimates.at(operator, Contender::plain(Method::Auto), BUDGETS[0]).len().max(1);
         let spread = 2.0 * (NOMINAL * (1.0 - NOMINAL) / draws as f64).sqrt();
         let corners = [
             panel.at(panel.x.0, (NOMINAL + spread).min(1.0)),
             panel.at(panel.x.1, (NOMINAL - spread).max(panel.y.0)),
         ];
         put(root, &Rectangle::new(corners, BAND.filled()))?;
-        dotted(root, &[panel.at(panel.x.0, ASKED), panel.at(panel.x.1, ASKED)])?;
+        dots(root, &[panel.at(panel.x.0, ASKED), panel.at(panel.x.1, ASKED)])?;
         for (k, (contender, points)) in all.iter().enumerate() {
             // Beside one another where they are equal.
             let shift = 0.012 * (k as f64 - 4.0);
@@ -111,14 +107,14 @@ pub(super) fn coverage(outcome: &Outcome) -> Result<(String, String), Failed> {
 fn beyond(
     root: &Page<'_>,
     panel: &Panel,
-    outcome: &Outcome,
+    estimates: Estimates<'_>,
     operator: Operator,
 ) -> Result<(), Failed> {
-    let Some(m) = outcome.budgets(operator).into_iter().find(|m| *m > BUDGETS[4]) else {
+    let Some(m) = estimates.budgets(operator).into_iter().find(|m| *m > BUDGETS[4]) else {
         return Ok(());
     };
     let contender = Contender::plain(Method::XNysTrace);
-    let Some(error) = rms(&outcome.at(operator, contender, m)) else {
+    let Some(error) = rms(&estimates.at(operator, contender, m)) else {
         return Ok(());
     };
     let told = format!("{} at {m}: {:.0e}", contender.name(), error.value);
@@ -127,23 +123,23 @@ fn beyond(
 }
 
 /// The operators with their orders.
-fn operators(outcome: &Outcome) -> Vec<(Operator, usize)> {
+fn operators(estimates: Estimates<'_>) -> Vec<(Operator, usize)> {
     let order = |operator| {
-        let row = outcome.rows.iter().find(|(row, _)| row.operator == operator);
-        Some((operator, row?.0.n))
+        let row = estimates.first(operator)?;
+        Some((operator, row.n))
     };
     Operator::ALL.into_iter().filter_map(order).collect()
 }
 
 /// A quantity of the draws of each estimator, over the budgets.
 fn points(
-    outcome: &Outcome,
+    estimates: Estimates<'_>,
     operator: Operator,
     of: impl Fn(&[&Row]) -> Option<f64>,
 ) -> Vec<(Contender, Points)> {
     let curve = |contender: Contender| {
         let point = |m: usize| {
-            let value = of(&outcome.at(operator, contender, m))?;
+            let value = of(&estimates.at(operator, contender, m))?;
             value.is_finite().then(|| ((m as f64).log10(), value))
         };
         (contender, BUDGETS.into_iter().filter_map(point).collect())
@@ -154,9 +150,8 @@ fn points(
 }
 
 /// `sqrt(2 (|H|_F^2 - sum h_ii^2) / m) / tr H`.
-fn theory(outcome: &Outcome, operator: Operator) -> Points {
-    let row = outcome.rows.iter().find(|(row, _)| row.operator == operator);
-    let deviation = row.map_or(f64::NAN, |(row, _)| row.deviation);
+fn theory(estimates: Estimates<'_>, operator: Operator) -> Points {
+    let deviation = estimates.first(operator).map_or(f64::NAN, |row| row.deviation);
     let at = |m: usize| ((m as f64).log10(), (deviation / (m as f64).sqrt()).log10());
     BUDGETS.into_iter().map(at).collect()
 }
@@ -164,7 +159,7 @@ fn theory(outcome: &Outcome, operator: Operator) -> Points {
 /// The panels with their axes, and the legend to the right.
 fn draw(
     operators: &[(Operator, usize)],
-    dots: &str,
+    dotted: &str,
     mut fill: impl FnMut(
         &Page<'_>,
         Panel,
@@ -191,7 +186,7 @@ fn draw(
             panel.title(root, &format!("{}, n = {n}", operator.name()))?;
         }
         let controls = operators.iter().any(|(operator, _)| operator.is_hessian());
-        legend(root, right + 34, controls, dots)
+        legend(root, right + 34, controls, dotted)
     })
 }
 
@@ -275,23 +270,8 @@ fn marker(root: &Page<'_>, (x, y): (i32, i32), contender: Contender) -> Result<(
     put(root, &PathElement::new(outline, colour.stroke_width(2)))
 }
 
-/// Dots along a path.
-fn dotted(root: &Page<'_>, pixels: &[(i32, i32)]) -> Result<(), Failed> {
-    for pair in pixels.windows(2) {
-        let (dx, dy) = (f64::from(pair[1].0 - pair[0].0), f64::from(pair[1].1 - pair[0].1));
-        let pieces = (dx.hypot(dy) / 9.0).floor().max(1.0);
-        for k in 0..pieces as i32 {
-            let t = f64::from(k) / pieces;
-            let along = |from: i32, by: f64| from + (t * by).round() as i32;
-            let dot = (along(pair[0].0, dx), along(pair[0].1, dy));
-            put(root, &Circle::new(dot, 2, INK.filled()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Names beside lines, from the top down.
-fn legend(root: &Page<'_>, x: i32, controls: bool, dots: &str) -> Result<(), Failed> {
+fn legend(root: &Page<'_>, x: i32, controls: bool, dotted: &str) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let mut y = TOP + 14;
     for contender in Contender::ALL.into_iter().filter(|c| controls || !c.control) {
@@ -300,24 +280,8 @@ fn legend(root: &Page<'_>, x: i32, controls: bool, dots: &str) -> Result<(), Fai
         text(root, &contender.name(), (x + 62, y), TEXT, INK, anchor)?;
         y += 36;
     }
-    dotted(root, &[(x, y), (x + 50, y)])?;
-    text(root, dots, (x + 66, y), TEXT, INK, anchor)
-}
-
-/// Powers of ten inside a range of logarithms, at most six.
-fn decades((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let (first, last) = (low.ceil() as i32, high.floor() as i32);
-    let step = usize::try_from((last - first) / 6 + 1).unwrap_or(1);
-    (first..=last).rev().step_by(step).map(|e| (f64::from(e), power_of_ten(e))).collect()
-}
-
-/// One, two and five times powers of ten, inside a range of logarithms.
-fn rounds((low, high): (f64, f64)) -> Vec<(f64, String)> {
-    let powers = low.floor() as i32..=high.ceil() as i32;
-    let values = powers.flat_map(|e| [(1, e), (2, e), (5, e)]);
-    let label = |k: i32, e: i32| format!("{}", (f64::from(k) * 10f64.powi(e) * 1e9).round() / 1e9);
-    let place = |(k, e): (i32, i32)| (f64::from(k).log10() + f64::from(e), label(k, e));
-    values.map(place).filter(|(at, _)| (low..=high).contains(at)).collect()
+    dots(root, &[(x, y), (x + 50, y)])?;
+    text(root, dotted, (x + 66, y), TEXT, INK, anchor)
 }
 
 fn described(

@@ -1,12 +1,12 @@
 //! Real ratings: what the weights are worth with offsets and without.
 
-use super::{Claim, Verdict};
-use crate::ratings::{LOSS, Method, Outcome, Row};
+use super::{LOSS, Method, Outcome, Row};
+use crate::claims::{Claim, Verdict};
 
 const HERE: &str = "this project";
 
 /// The claims about an outcome.
-pub fn of(outcome: &Outcome) -> Vec<Claim> {
+pub(super) fn of(outcome: &Outcome) -> Vec<Claim> {
     vec![uncentred(outcome), centred(outcome), beyond_offsets(outcome), certified(outcome)]
 }
 

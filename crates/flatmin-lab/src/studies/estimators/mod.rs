@@ -4,21 +4,23 @@
 //! until tolerances are met. A draw is a seed: all estimators of an operator have the same seeds, and so
 //! may be compared in pairs.
 
-mod journal;
+mod claims;
+mod figure;
 pub mod operators;
+mod report;
 pub mod summary;
 
 use crate::Error;
-use crate::progress::Progress;
-use crate::record::finish;
+use crate::claims::Claim;
+use crate::figure::{Figure, finished};
 use crate::spec::Scale;
+use crate::study::{About, Evidence, Study};
 use flatmin::core::flatness::{Estimator, Method, Probes};
 use operators::{Built, Operator};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Products that may be spent, from the least.
 pub const BUDGETS: [usize; 5] = [24, 48, 96, 192, 384];
@@ -139,63 +141,58 @@ impl Row {
     }
 }
 
-/// An estimate with its seconds, one thread's wall time.
-pub type Timed = (Row, f64);
+/// Rows as estimates, in the order of operators, draws, estimators and budgets.
+#[derive(Debug, Clone, Copy)]
+pub struct Estimates<'a>(pub &'a [Row]);
 
-/// What was measured.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outcome {
-    /// Estimates in the order of operators, draws, estimators and budgets.
-    pub rows: Vec<Timed>,
-}
+impl<'a> Estimates<'a> {
+    /// The first of an operator.
+    fn first(self, operator: Operator) -> Option<&'a Row> {
+        self.0.iter().find(|row| row.operator == operator)
+    }
 
-impl Outcome {
     /// The estimates of an estimator for an operator.
-    pub fn of(&self, operator: Operator, contender: Contender) -> impl Iterator<Item = &Row> {
-        let rows = self.rows.iter().map(|(row, _)| row);
-        rows.filter(move |row| row.operator == operator && row.is_of(contender))
+    pub fn of(self, operator: Operator, contender: Contender) -> impl Iterator<Item = &'a Row> {
+        self.0.iter().filter(move |row| row.operator == operator && row.is_of(contender))
     }
 
     /// The same with a budget, in the order of draws.
-    pub fn at(&self, operator: Operator, contender: Contender, matvecs: usize) -> Vec<&Row> {
+    pub fn at(self, operator: Operator, contender: Contender, matvecs: usize) -> Vec<&'a Row> {
         self.of(operator, contender).filter(|row| row.matvecs == Some(matvecs)).collect()
     }
 
     /// The budgets of an operator.
-    pub fn budgets(&self, operator: Operator) -> Vec<usize> {
-        let rows = self.rows.iter().filter(|(row, _)| row.operator == operator);
-        let mut budgets: Vec<usize> = rows.filter_map(|(row, _)| row.matvecs).collect();
+    pub fn budgets(self, operator: Operator) -> Vec<usize> {
+        let rows = self.0.iter().filter(|row| row.operator == operator);
+        let mut budgets: Vec<usize> = rows.filter_map(|row| row.matvecs).collect();
         budgets.sort_unstable();
         budgets.dedup();
         budgets
     }
+}
 
-    /// The records as CSV with a header.
-    ///
-    /// # Errors
-    /// None for estimates that were made.
-    pub fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for (row, _) in &self.rows {
-            writer.serialize(row)?;
-        }
-        finish(writer)
+impl Evidence for Row {
+    fn claims(rows: &[Row]) -> Vec<Claim> {
+        claims::of(Estimates(rows))
     }
 
-    /// The seconds of each estimate as CSV with a header.
-    ///
-    /// # Errors
-    /// None for estimates that were made.
-    pub fn timings_csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let names =
-            ["operator", "estimator", "control", "matvecs", "tolerance", "trial", "seconds"];
-        writer.write_record(names)?;
-        for (row, seconds) in &self.rows {
-            let Row { operator, estimator, control, matvecs, tolerance, trial, .. } = row;
-            writer.serialize((operator, estimator, control, matvecs, tolerance, trial, seconds))?;
+    fn figures(rows: &[Row]) -> Result<Vec<Figure>, Error> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
         }
-        finish(writer)
+        let estimates = Estimates(rows);
+        Ok(vec![
+            finished("estimators".to_owned(), figure::errors(estimates))?,
+            finished("estimators-coverage".to_owned(), figure::coverage(estimates))?,
+        ])
+    }
+
+    fn caption(figure: &Figure) -> &'static str {
+        report::caption(figure)
+    }
+
+    fn write(rows: &[Row], page: &mut String) {
+        report::write(page, Estimates(rows));
     }
 }
 
@@ -223,88 +220,95 @@ fn asks(operator: Operator) -> Vec<Ask> {
     asks
 }
 
-/// How many estimates a run makes.
-pub fn estimates(scale: Scale) -> usize {
-    let asked: usize = Operator::ALL.iter().map(|&operator| asks(operator).len()).sum();
-    asked * trials(scale) as usize
-}
-
 /// Seed of the probes of a draw.
 fn probe_seed(seed: u64, operator: Operator, trial: u32) -> u64 {
     let run = seed.wrapping_mul(8).wrapping_add(operator as u64);
     run.wrapping_mul(1 << 20).wrapping_add(u64::from(trial))
 }
 
-/// Makes the estimates that the journal lacks, and returns all of them.
-///
-/// # Errors
-/// When the journal cannot be used, or the workers cannot be started.
-pub fn run(
-    path: &Path,
-    (scale, seed, jobs): (Scale, u64, usize),
-    progress: &Progress,
-) -> Result<Outcome, Error> {
-    measure(path, &Operator::ALL, trials(scale), (scale, seed, jobs), progress)
+/// All estimates of an operator from one seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    operator: Operator,
+    scale: Scale,
+    trial: u32,
 }
 
-/// The same for some of the operators and so many draws.
-///
-/// # Errors
-/// As [`run`].
-pub fn measure(
-    path: &Path,
-    operators: &[Operator],
-    trials: u32,
-    (scale, seed, jobs): (Scale, u64, usize),
-    progress: &Progress,
-) -> Result<Outcome, Error> {
-    let mut found = journal::open(path)?;
-    let lock = Mutex::new(());
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(jobs)
-        .build()
-        .map_err(|e| Error::Threads { jobs, message: e.to_string() })?;
-    let mut rows = Vec::new();
-    for &operator in operators {
-        let mut draws: Vec<Option<Vec<Timed>>> =
-            (0..trials).map(|trial| found.remove(&(operator, trial))).collect();
-        let missing = draws.iter().filter(|draw| draw.is_none()).count();
-        if missing > 0 {
-            let clock = Instant::now();
-            // One operator at a time: the largest is a matrix of 32 MB.
-            let built = operator.build(scale, seed);
-            let fill = |(trial, slot): (usize, &mut Option<Vec<Timed>>)| {
-                if slot.is_some() {
-                    return Ok(());
-                }
-                let draw = draw(operator, &built, (seed, trial as u32));
-                let _held = lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                journal::append(path, &draw)?;
-                *slot = Some(draw);
-                Ok::<(), Error>(())
-            };
-            pool.install(|| draws.par_iter_mut().enumerate().with_max_len(1).try_for_each(fill))?;
-            let seconds = clock.elapsed().as_secs_f64();
-            progress.note(&format!("{}: {missing} draws, {seconds:.1} s", operator.name()));
-        }
-        rows.extend(draws.into_iter().flatten().flatten());
+impl fmt::Display for Draw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Draw { operator, scale, trial } = self;
+        write!(f, "{operator:?} of order {}: draw {trial}", operator.order(*scale))
     }
-    Ok(Outcome { rows })
+}
+
+/// On which an operator depends.
+type Key = (Operator, Scale, u64);
+
+/// The study: operators, and how many draws of each.
+#[derive(Default)]
+pub struct Estimators {
+    /// Some of the operators and so many draws, in place of all.
+    pub only: Option<(Vec<Operator>, u32)>,
+    built: Mutex<HashMap<Key, Arc<OnceLock<Built>>>>,
+}
+
+impl Estimators {
+    /// Only these operators, and so many draws of each.
+    pub fn only(operators: &[Operator], trials: u32) -> Estimators {
+        Estimators { only: Some((operators.to_vec(), trials)), ..Estimators::default() }
+    }
+
+    /// The operator, built once for all its draws.
+    fn built(&self, draw: &Draw, seed: u64) -> Arc<OnceLock<Built>> {
+        let key = (draw.operator, draw.scale, seed);
+        // A poisoned lock only says that another worker panicked; the map is still whole.
+        let mut built = self.built.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Arc::clone(built.entry(key).or_default())
+    }
+}
+
+impl Study for Estimators {
+    type Task = Draw;
+    type Row = Row;
+    const ABOUT: About = About {
+        id: "estimators",
+        title: "Estimators of traces: error against products with the operator",
+        must_show: "error bars hold; the automatic choice is within 1.3 of the best estimator at every \
+                    budget; XNysTrace is at least as good as orthogonal probes, and exact beyond the rank; \
+                    runs to a tolerance end within it",
+    };
+
+    fn tasks(&self, scale: Scale) -> Vec<Draw> {
+        let all = || (Operator::ALL.to_vec(), trials(scale));
+        let (operators, trials) = self.only.clone().unwrap_or_else(all);
+        let draws = |operator| (0..trials).map(move |trial| Draw { operator, scale, trial });
+        operators.into_iter().flat_map(draws).collect()
+    }
+
+    fn perform(&self, draw: &Draw, seed: u64) -> Result<Vec<Row>, Error> {
+        let built = self.built(draw, seed);
+        let built = built.get_or_init(|| draw.operator.build(draw.scale, seed));
+        Ok(estimates(draw.operator, built, (seed, draw.trial)))
+    }
+
+    fn extent(&self, scale: Scale) -> String {
+        let estimates: usize = self.tasks(scale).iter().map(|draw| asks(draw.operator).len()).sum();
+        let (operators, trials) = (Operator::ALL.len(), trials(scale));
+        format!("{operators} operators, {trials} draws each, {estimates} estimates")
+    }
 }
 
 /// All estimates of a draw.
-fn draw(operator: Operator, built: &Built, (seed, trial): (u64, u32)) -> Vec<Timed> {
+fn estimates(operator: Operator, built: &Built, (seed, trial): (u64, u32)) -> Vec<Row> {
     let seed = probe_seed(seed, operator, trial);
     let estimate = |ask: Ask| {
         let Contender { method, control } = ask.contender;
         let mut estimator = Estimator::new(method).seed(seed).matvecs(ask.matvecs.unwrap_or(LIMIT));
         estimator.tolerance = ask.tolerance;
-        let clock = Instant::now();
         let estimate = match built.control.as_ref().filter(|_| control) {
             Some(control) => estimator.trace_with_control(built.operator.as_ref(), control),
             None => estimator.trace(built.operator.as_ref()),
         };
-        let seconds = clock.elapsed().as_secs_f64();
         let exact = built.trace;
         let mut row = Row {
             operator,
@@ -340,7 +344,7 @@ fn draw(operator: Operator, built: &Built, (seed, trial): (u64, u32)) -> Vec<Tim
             }
             Err(error) => row.failure = error.to_string(),
         }
-        (row, seconds)
+        row
     };
     asks(operator).into_iter().map(estimate).collect()
 }

@@ -1,9 +1,9 @@
 //! Ratings: test error over the penalty, and over the rank of the answer, a column a data set, with
 //! offsets of rows and columns below.
 
-use super::panel::{Failed, Page, Panel, TEXT, page, put, text};
-use super::{BLUE, FAINT, GREY, INK, VERMILION};
-use crate::ratings::{Curve, Method, Outcome, Row, title};
+use super::{Curve, Method, Outcome, Row, title};
+use crate::figure::panel::{Failed, Page, Panel, TEXT, page, put, text};
+use crate::figure::{BLUE, FAINT, GREEN, GREY, INK, VERMILION};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -11,7 +11,6 @@ const PANEL: (i32, i32) = (400, 320);
 const LEFT: i32 = 135;
 const TOP: i32 = 120;
 const BETWEEN: (i32, i32) = (110, 130);
-const GREEN: RGBColor = RGBColor(0x00, 0x9e, 0x73);
 
 /// What runs along the horizontal axis.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 //! its test does at a level of 5 % divided among all; where some are on the wrong side, and none by more
 //! than chance explains, nothing is decided.
 
-use super::{Claim, Verdict};
-use crate::estimators::operators::Operator;
-use crate::estimators::summary::{at_most, excess, rms};
-use crate::estimators::{BUDGETS, Contender, Outcome, Row, TOLERANCES};
+use super::operators::Operator;
+use super::summary::{at_most, excess, rms};
+use super::{BUDGETS, Contender, Estimates, Row, TOLERANCES};
+use crate::claims::{Claim, Verdict};
 use flatmin::core::flatness::Method;
 
 const HERE: &str = "this project";
@@ -25,14 +25,14 @@ const NEAR: f64 = 1.3;
 /// An error of this size is rounding.
 const EXACT: f64 = 1e-9;
 
-/// The claims about an outcome.
-pub fn of(outcome: &Outcome) -> Vec<Claim> {
+/// The claims about estimates.
+pub(super) fn of(estimates: Estimates<'_>) -> Vec<Claim> {
     vec![
-        bars_hold(outcome),
-        auto_is_near_the_best(outcome),
-        nystrom_is_as_good_as_orthogonal(outcome),
-        exact_beyond_the_rank(outcome),
-        tolerances_are_met(outcome),
+        bars_hold(estimates),
+        auto_is_near_the_best(estimates),
+        nystrom_is_as_good_as_orthogonal(estimates),
+        exact_beyond_the_rank(estimates),
+        tolerances_are_met(estimates),
     ]
 }
 
@@ -87,12 +87,12 @@ fn at_least(shares: &[Share], p: f64) -> (Verdict, String) {
 }
 
 /// Two standard errors hold the truth.
-fn bars_hold(outcome: &Outcome) -> Claim {
+fn bars_hold(estimates: Estimates<'_>) -> Claim {
     let mut shares = Vec::new();
     for operator in Operator::ALL.into_iter().filter(|o| o.is_hessian()) {
         for contender in Contender::of(operator) {
             for m in [BUDGETS[2], BUDGETS[4]] {
-                let rows = outcome.at(operator, contender, m);
+                let rows = estimates.at(operator, contender, m);
                 if !rows.is_empty() {
                     let hits = rows.iter().filter(|row| row.covered).count();
                     let of = format!("{}, {} at {m}", operator.name(), contender.name());
@@ -156,14 +156,14 @@ fn quotient(of: String, one: &[&Row], other: &[&Row]) -> Option<Quotient> {
     Some(Quotient { of, value: excess.value.exp(), least })
 }
 
-fn auto_is_near_the_best(outcome: &Outcome) -> Claim {
+fn auto_is_near_the_best(estimates: Estimates<'_>) -> Claim {
     let mut quotients = Vec::new();
     for operator in Operator::ALL {
-        for m in outcome.budgets(operator) {
-            let auto = outcome.at(operator, Contender::plain(Method::Auto), m);
+        for m in estimates.budgets(operator) {
+            let auto = estimates.at(operator, Contender::plain(Method::Auto), m);
             let others = Contender::of(operator).filter(|c| !c.control && c.method != Method::Auto);
             let best = others
-                .map(|c| (c, outcome.at(operator, c, m)))
+                .map(|c| (c, estimates.at(operator, c, m)))
                 .filter_map(|(c, rows)| Some((rms(&rows)?.value, c, rows)))
                 .min_by(|a, b| a.0.total_cmp(&b.0));
             if let Some((_, best, rows)) = best {
@@ -182,11 +182,11 @@ fn auto_is_near_the_best(outcome: &Outcome) -> Claim {
     }
 }
 
-fn nystrom_is_as_good_as_orthogonal(outcome: &Outcome) -> Claim {
+fn nystrom_is_as_good_as_orthogonal(estimates: Estimates<'_>) -> Claim {
     let mut quotients = Vec::new();
     for operator in Operator::ALL {
-        for m in outcome.budgets(operator) {
-            let rows = |method| outcome.at(operator, Contender::plain(method), m);
+        for m in estimates.budgets(operator) {
+            let rows = |method| estimates.at(operator, Contender::plain(method), m);
             let of = format!("{} at {m}", operator.name());
             quotients.extend(quotient(of, &rows(Method::XNysTrace), &rows(Method::Orthogonal)));
         }
@@ -200,11 +200,11 @@ fn nystrom_is_as_good_as_orthogonal(outcome: &Outcome) -> Claim {
     }
 }
 
-fn exact_beyond_the_rank(outcome: &Outcome) -> Claim {
+fn exact_beyond_the_rank(estimates: Estimates<'_>) -> Claim {
     let (mut parts, mut wrong) = (Vec::new(), 0);
     for operator in Operator::ALL {
-        for m in outcome.budgets(operator) {
-            let rows = outcome.at(operator, Contender::plain(Method::XNysTrace), m);
+        for m in estimates.budgets(operator) {
+            let rows = estimates.at(operator, Contender::plain(Method::XNysTrace), m);
             let beyond = rows.first().is_some_and(|row| operator.rank(row.n) <= m);
             if beyond {
                 let worst = rows.iter().map(|row| row.error()).fold(0.0, f64::max);
@@ -229,12 +229,12 @@ fn exact_beyond_the_rank(outcome: &Outcome) -> Claim {
 }
 
 /// Runs that say that they met their tolerance did.
-fn tolerances_are_met(outcome: &Outcome) -> Claim {
+fn tolerances_are_met(estimates: Estimates<'_>) -> Claim {
     let (mut shares, mut open) = (Vec::new(), 0);
     for operator in Operator::ALL {
         for contender in Contender::of(operator) {
             for tolerance in TOLERANCES {
-                let runs = outcome.of(operator, contender);
+                let runs = estimates.of(operator, contender);
                 let runs: Vec<&Row> = runs.filter(|r| r.tolerance == Some(tolerance)).collect();
                 let ended: Vec<&&Row> = runs.iter().filter(|r| r.converged).collect();
                 open += runs.len() - ended.len();
@@ -263,11 +263,7 @@ fn tolerances_are_met(outcome: &Outcome) -> Claim {
 mod tests {
     use super::*;
 
-    /// `errors[i]` of estimator `i` in draw after draw, and the same with the sign of the draw.
-    fn outcome(rows: Vec<Row>) -> Outcome {
-        Outcome { rows: rows.into_iter().map(|row| (row, 0.0)).collect() }
-    }
-
+    /// Rows of an estimator in draw after draw, with these errors.
     fn draws(method: Method, count: u32, error: impl Fn(u32) -> f64) -> Vec<Row> {
         let estimator = method.name().to_owned();
         let row = |trial| Row { trial, estimator: estimator.clone(), ..Row::blank(error(trial)) };
@@ -279,7 +275,7 @@ mod tests {
         let verdict = |missed: u32, of: u32| {
             let mut rows = draws(Method::XTrace, of, |_| 0.01);
             rows.iter_mut().filter(|row| row.trial < missed).for_each(|row| row.covered = false);
-            bars_hold(&outcome(rows)).verdict
+            bars_hold(Estimates(&rows)).verdict
         };
         assert_eq!(verdict(2, 20), Verdict::Held);
         // Three of twenty are no evidence against nine of ten; thirty of two hundred are.
@@ -295,10 +291,10 @@ mod tests {
             let mut rows = draws(Method::Orthogonal, 40, error);
             rows.extend(draws(Method::XNysTrace, 40, |t| 2.0 * error(t)));
             rows.extend(draws(Method::Auto, 40, |t| factor * error(39 - t)));
-            let outcome = outcome(rows);
+            let estimates = Estimates(&rows);
             (
-                auto_is_near_the_best(&outcome).verdict,
-                nystrom_is_as_good_as_orthogonal(&outcome).verdict,
+                auto_is_near_the_best(estimates).verdict,
+                nystrom_is_as_good_as_orthogonal(estimates).verdict,
             )
         };
         assert_eq!(verdict(1.2, 0.0), (Verdict::Held, Verdict::DidNotHold));
@@ -314,7 +310,7 @@ mod tests {
                 (row.matvecs, row.tolerance, row.converged) =
                     (None, Some(TOLERANCES[0]), converged);
             }
-            tolerances_are_met(&outcome(rows)).verdict
+            tolerances_are_met(Estimates(&rows)).verdict
         };
         assert_eq!(verdict(0.009, true), Verdict::Held);
         assert_eq!(verdict(0.011, true), Verdict::DidNotHold);
@@ -326,7 +322,7 @@ mod tests {
         let verdict = |error: f64, budget: usize| {
             let mut rows = draws(Method::XNysTrace, 3, |_| error);
             rows.iter_mut().for_each(|row| row.matvecs = Some(budget));
-            exact_beyond_the_rank(&outcome(rows)).verdict
+            exact_beyond_the_rank(Estimates(&rows)).verdict
         };
         assert_eq!(verdict(1e-12, 600), Verdict::Held);
         assert_eq!(verdict(1e-4, 600), Verdict::DidNotHold);

@@ -5,15 +5,22 @@
 //! part; with that, grown as the noise does, both parts are fitted, and the test part judges. Offsets are
 //! shrunken as the validation part wants it.
 
+mod claims;
 mod data;
+mod figure;
+mod report;
 
 pub use data::{VARIABLE, folder};
 
 use crate::Error;
+use crate::claims::Claim;
+use crate::experiment::{Experiment, How};
+use crate::figure::{Figure, finished};
 use crate::journal::append_block;
 use crate::progress::Progress;
 use crate::record::finish;
 use crate::spec::Scale;
+use crate::study::{Findings, Request, rows_csv};
 use data::{SETS, Set};
 use flatmin::completion::ratings::{
     Centring, Holdout, Observation, Offsets, Ratings, RatingsModel, Shrinkage,
@@ -195,7 +202,7 @@ impl Curve {
 }
 
 /// What is said of a run that nobody asked for by name.
-pub const UNASKED: &str = "skipped at the quick scale, since it takes longer than all the others: cargo \
+const UNASKED: &str = "skipped at the quick scale, since it takes longer than all the others: cargo \
                            xtask reproduce ratings";
 
 /// What was measured.
@@ -223,24 +230,14 @@ impl Outcome {
             row.data == data && row.centred == centred && row.method == method
         })
     }
+}
 
-    /// The records as CSV with a header.
-    ///
-    /// # Errors
-    /// None for fits that were measured.
-    pub fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        for (row, _) in self.curves.iter().flat_map(Curve::timed) {
-            writer.serialize(row)?;
-        }
-        finish(writer)
+impl Findings for Outcome {
+    fn records_csv(&self) -> Result<Vec<u8>, csv::Error> {
+        rows_csv(self.curves.iter().flat_map(Curve::timed).map(|(row, _)| row))
     }
 
-    /// The seconds of each fit as CSV with a header.
-    ///
-    /// # Errors
-    /// None for fits that were measured.
-    pub fn timings_csv(&self) -> Result<Vec<u8>, csv::Error> {
+    fn timings_csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["data", "centred", "method", "part", "fraction", "seconds"])?;
         for (row, seconds) in self.curves.iter().flat_map(Curve::timed) {
@@ -249,6 +246,65 @@ impl Outcome {
         }
         finish(writer)
     }
+
+    fn claims(&self) -> Vec<Claim> {
+        claims::of(self)
+    }
+
+    fn figures(&self) -> Result<Vec<Figure>, Error> {
+        if self.curves.is_empty() {
+            return Ok(Vec::new());
+        }
+        let draw = |along| figure::draw(self, along);
+        Ok(vec![
+            finished("ratings".to_owned(), draw(figure::Along::Penalty))?,
+            finished("ratings-rank".to_owned(), draw(figure::Along::Rank))?,
+        ])
+    }
+
+    fn caption(&self, _: &Figure) -> &'static str {
+        "Root mean square error on the test part. Markers: the penalty with the least error on the \
+         validation part. Above, the mean of the ratings was taken off first; below, offsets of rows and \
+         columns. Grey: these offsets alone."
+    }
+
+    fn write(&self, page: &mut String) {
+        report::write(page, self);
+    }
+
+    fn times(&self) -> Vec<(String, String)> {
+        report::times(self)
+    }
+
+    fn skipped(&self) -> Option<&str> {
+        self.skipped.as_deref()
+    }
+}
+
+/// The entry in the table of experiments.
+pub(crate) const EXPERIMENT: Experiment = Experiment {
+    id: "ratings",
+    group: "ratings",
+    title: "Ratings: what the weights are worth, and how well the penalty has to be known",
+    must_show: "with the mean alone taken off FLAT predicts better than NUC; with offsets of rows and \
+                columns they are as good as one another",
+    how: How::Study { find, extent },
+};
+
+fn extent() -> Vec<String> {
+    vec!["reads ratings from the folder that --data names".to_owned()]
+}
+
+/// What is asked for; by name at the quick scale, since it takes longer than all others.
+fn find(request: &Request<'_>) -> Result<Option<Box<dyn Findings>>, Error> {
+    let Request { scale, jobs, journal, data, named, progress, .. } = *request;
+    let outcome = if !named && scale == Scale::Quick && !journal.exists() {
+        progress.note(&format!("ratings {UNASKED}"));
+        Outcome { skipped: Some(UNASKED.to_owned()), ..Outcome::default() }
+    } else {
+        run(folder(data).as_deref(), journal, (scale, jobs), progress)?
+    };
+    Ok(Some(Box::new(outcome)))
 }
 
 /// Name of a data set for the reader.

@@ -1,10 +1,10 @@
 //! Estimators: root mean square errors and coverage by budget, and what runs to a tolerance spent.
 
-use super::{head, row as line};
-use crate::estimators::operators::Operator;
-use crate::estimators::summary::rms;
-use crate::estimators::{Contender, LIMIT, Outcome, Row, TOLERANCES};
+use super::operators::Operator;
+use super::summary::rms;
+use super::{Contender, Estimates, LIMIT, Row, TOLERANCES};
 use crate::figure::{Figure, escape};
+use crate::report::{head, row as line};
 use flatmin::core::flatness::Method;
 
 /// What a figure shows.
@@ -30,11 +30,11 @@ semidefinite of rank 576; <i>with residuals</i>, at random factors, where it is 
 as the first with more rows. A budget is a number of products with the operator.</p>\n";
 
 /// A table of errors and one of coverage an operator, and one of tolerances.
-pub(super) fn write(page: &mut String, outcome: &Outcome) {
+pub(super) fn write(page: &mut String, estimates: Estimates<'_>) {
     page.push_str(LEAD);
     for operator in Operator::ALL {
-        let budgets = outcome.budgets(operator);
-        let Some((first, _)) = outcome.rows.iter().find(|(row, _)| row.operator == operator) else {
+        let budgets = estimates.budgets(operator);
+        let Some(first) = estimates.first(operator) else {
             continue;
         };
         let title = format!("{}, order {}", operator.name(), first.n);
@@ -45,7 +45,7 @@ pub(super) fn write(page: &mut String, outcome: &Outcome) {
         heads.extend(names.iter().map(String::as_str));
         head(page, &escape(&title), &heads);
         for contender in Contender::of(operator) {
-            let draws = |m: &usize| outcome.at(operator, contender, *m);
+            let draws = |m: &usize| estimates.at(operator, contender, *m);
             let error =
                 |m| rms(&draws(m)).map_or("–".to_owned(), |rms| format!("{:.1e}", rms.value));
             let share = |m| covered_share(&draws(m));
@@ -56,14 +56,13 @@ pub(super) fn write(page: &mut String, outcome: &Outcome) {
         }
         page.push_str("</table></div>\n");
     }
-    write_choices(page, outcome);
-    write_tolerances(page, outcome);
-    let failed = outcome.rows.iter().filter(|(row, _)| !row.failure.is_empty()).count();
+    write_choices(page, estimates);
+    write_tolerances(page, estimates);
+    let failed = estimates.0.iter().filter(|row| !row.failure.is_empty()).count();
     page.push_str(&format!(
         "<p class=\"soft\">Relative errors, root mean square over the draws, and the share of them in which \
-         two standard errors hold the truth. {failed} of {} estimates failed.</p>\n\
-         <p class=\"soft\" data-time=\"estimators\">Times: see timings-estimators.csv.</p>\n",
-        outcome.rows.len()
+         two standard errors hold the truth. {failed} of {} estimates failed.</p>\n",
+        estimates.0.len()
     ));
 }
 
@@ -76,11 +75,11 @@ fn covered_share(rows: &[&Row]) -> String {
 }
 
 /// What the automatic choice decided for.
-fn write_choices(page: &mut String, outcome: &Outcome) {
+fn write_choices(page: &mut String, estimates: Estimates<'_>) {
     head(page, "What the automatic choice decided for", &["operator", "budget", "estimators"]);
     for operator in Operator::ALL {
-        for m in outcome.budgets(operator) {
-            let rows = outcome.at(operator, Contender::plain(Method::Auto), m);
+        for m in estimates.budgets(operator) {
+            let rows = estimates.at(operator, Contender::plain(Method::Auto), m);
             let chosen = |method: Method| {
                 let count = rows.iter().filter(|row| row.method == method.name()).count();
                 (count > 0).then(|| format!("{method} {count}"))
@@ -92,7 +91,7 @@ fn write_choices(page: &mut String, outcome: &Outcome) {
     page.push_str("</table></div>\n");
 }
 
-fn write_tolerances(page: &mut String, outcome: &Outcome) {
+fn write_tolerances(page: &mut String, estimates: Estimates<'_>) {
     for tolerance in TOLERANCES {
         let title = format!("Runs to a relative error of {tolerance}");
         let names =
@@ -100,7 +99,7 @@ fn write_tolerances(page: &mut String, outcome: &Outcome) {
         head(page, &title, &names);
         for operator in Operator::ALL {
             for contender in Contender::of(operator) {
-                let runs = outcome.of(operator, contender);
+                let runs = estimates.of(operator, contender);
                 let runs: Vec<&Row> = runs.filter(|r| r.tolerance == Some(tolerance)).collect();
                 if runs.is_empty() {
                     continue;
@@ -127,13 +126,4 @@ fn write_tolerances(page: &mut String, outcome: &Outcome) {
         "<p class=\"soft\">Each run may spend {LIMIT} products in rounds that double; one that has not ended \
          by then says so. Products: of all runs, also of those.</p>\n"
     ));
-}
-
-/// A line of `timings.js`.
-pub(super) fn seconds(outcome: &Outcome) -> String {
-    let total: f64 = outcome.rows.iter().map(|(_, seconds)| seconds).sum();
-    format!(
-        "    \"estimators\": \"Time of the {} estimates (one thread each): {total:.1} s in all.\",\n",
-        outcome.rows.len()
-    )
 }
