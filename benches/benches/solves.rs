@@ -105,5 +105,24 @@ fn rpca(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, sensing, completion, many_entries, rank_one, rpca);
+/// Two factors and three, with few nonzeros and with more than two factors recover.
+fn hadamard(c: &mut Criterion) {
+    let (d, m) = (1000, 400);
+    for (place, s) in [("above", 40), ("below", 150)] {
+        let problem = flatmin_benches::hadamard(d, m, s).unwrap().problem;
+        let mut group = c.benchmark_group(format!("hadamard d={d} m={m} s={s} ({place})"));
+        group.sample_size(10).sampling_mode(SamplingMode::Flat);
+        group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(1));
+        for depth in [2, 3] {
+            let solve = || problem.flat(depth).solve().unwrap();
+            let status = solve().status;
+            group.bench_function(BenchmarkId::new(format!("depth {depth}"), status), |b| {
+                b.iter(solve);
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, sensing, completion, many_entries, rank_one, rpca, hadamard);
 criterion_main!(benches);

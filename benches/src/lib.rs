@@ -2,7 +2,7 @@
 
 use flatmin::core::Error;
 use flatmin::core::rng::{Role, Stream};
-use flatmin::{bilinear, completion, covariance, quadnet, rpca, sensing};
+use flatmin::{bilinear, completion, covariance, hadamard, quadnet, rpca, sensing};
 
 /// Rank of every planted matrix.
 pub const RANK: usize = 2;
@@ -49,6 +49,15 @@ pub fn noisy_completion(d: usize, p: f64, level: f64) -> Result<completion::Comp
 pub fn bilinear(d: usize, m: usize) -> Result<bilinear::Planted, Error> {
     let (mut truth, mut vectors) = streams(d);
     bilinear::Planted::gaussian(d, d, RANK, m, &mut truth, &mut vectors)
+}
+
+/// `m` Gaussian measurements of a vector of length `d` with `s` nonzeros.
+///
+/// # Errors
+/// When a size is zero, or `s` is zero or above `d`.
+pub fn hadamard(d: usize, m: usize, s: usize) -> Result<hadamard::Planted, Error> {
+    let (mut truth, mut measurements) = streams(d);
+    hadamard::Planted::gaussian(m, d, s, &mut truth, &mut measurements)
 }
 
 /// `m` Gaussian quadratic measurements of a positive semidefinite `d x d` matrix.

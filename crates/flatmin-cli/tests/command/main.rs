@@ -8,6 +8,7 @@ mod estimates;
 mod inputs;
 mod noise;
 mod outputs;
+mod products;
 mod ratings;
 mod reference;
 mod refusals;

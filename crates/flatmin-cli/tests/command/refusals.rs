@@ -58,7 +58,7 @@ fn command_lines() {
             ("recover completion --entries list.csv --factors L.npy", &["--factors"]),
             ("recover completion --entries list.csv --matrix X.npy", &["--matrix"]),
             ("recover completion --entries list.csv --mask X.npy", &["--mask", "--entries"]),
-            ("recover hadamard --matrix X.npy", &["hadamard"]),
+            ("recover hadamarf --matrix X.npy", &["hadamarf"]),
             ("sharpness completion --entries list.csv", &["--factors"]),
         ],
     );

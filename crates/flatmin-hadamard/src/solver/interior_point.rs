@@ -139,7 +139,7 @@ pub(super) fn search(
 ) {
     let size = norm(&posed.c);
     let mut at = Iterate::start(posed);
-    let (mut stuck, mut least) = (0, f64::INFINITY);
+    let (mut stuck, mut least, mut last) = (0, f64::INFINITY, Vec::new());
     loop {
         let s = posed.adjoint(&at.u);
         incumbent.offer_dual(posed, &at.u);
@@ -155,7 +155,11 @@ pub(super) fn search(
         }
         incumbent.offer(posed, &z);
         if incumbent.gap() <= CLOSE {
-            support::finish(posed, &z, &at.u, &s, incumbent);
+            let set = support::guess(posed, &z, &s);
+            if support::worthwhile(posed, &set, &last, incumbent.gap()) {
+                support::finish(posed, set.clone(), &z, &at.u, incumbent);
+            }
+            last = set;
         }
         let gap = incumbent.gap();
         let residual = posed.residual(&at.z());

@@ -95,7 +95,8 @@ fn closed_form(posed: &Posed, incumbent: &mut Incumbent) {
     incumbent.offer_dual(posed, &u);
     incumbent.offer(posed, &z);
     if posed.p == 1.0 {
-        support::finish(posed, &z, &u, &s, incumbent);
+        let set = support::guess(posed, &z, &s);
+        support::finish(posed, set, &z, &u, incumbent);
     }
 }
 

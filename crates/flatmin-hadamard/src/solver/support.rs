@@ -14,6 +14,9 @@ use flatmin_core::{Mat, MatMut, MatRef};
 /// Pivots below this part of the largest count as zero.
 const ZERO: f64 = 1e-11;
 
+/// Pivots of columns of unit length above this count as a proof of independence without pivoting.
+const CLEAR: f64 = 1e-6;
+
 /// Entries below this part of the largest count as zero in an exact end.
 const NOTHING: f64 = 1e-11;
 
@@ -23,12 +26,30 @@ const STRICT: f64 = 1e-7;
 /// Refinements against rounding.
 const REFINEMENTS: usize = 3;
 
-/// Tries the support that `z` and the slopes `s = B^T u` point at.
-pub(super) fn finish(posed: &Posed, z: &[f64], u: &[f64], s: &[f64], incumbent: &mut Incumbent) {
+/// Gap from which on every guess is tried.
+const CLOSE: f64 = 1e-6;
+
+/// The support that `z` and the slopes `s = B^T u` point at.
+pub(super) fn guess(posed: &Posed, z: &[f64], s: &[f64]) -> Vec<usize> {
     let total: f64 = z.iter().map(|z| z.abs()).sum();
     let scale = total / posed.rank() as f64;
     let likely = |j: &usize| z[*j].abs() > 0.1 * scale * (1.0 - s[*j].abs()).max(0.0);
-    let mut set: Vec<usize> = (0..z.len()).filter(likely).collect();
+    (0..z.len()).filter(likely).collect()
+}
+
+/// Whether a guess is worth its cost: it is small, or it stands since the last iterate, or the end is near.
+pub(super) fn worthwhile(posed: &Posed, set: &[usize], last: &[usize], gap: f64) -> bool {
+    2 * set.len() <= posed.rank() || set == last || gap <= CLOSE
+}
+
+/// Tries a support, with the signs of `z`, from `z` and `u`.
+pub(super) fn finish(
+    posed: &Posed,
+    mut set: Vec<usize>,
+    z: &[f64],
+    u: &[f64],
+    incumbent: &mut Incumbent,
+) {
     for pass in 0..3 {
         if set.is_empty() || set.len() > 4 * posed.rank() {
             return;
@@ -70,20 +91,19 @@ struct Found {
 /// The nearest solutions of both systems of equations.
 fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> {
     let (r, n) = (posed.rank(), set.len());
-    let factored = |sizes: &[f64]| {
-        let columns = Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
-        let (basis, upper, order) = linalg::pivoted_qr(columns.as_ref());
-        let most = if n > 0 { upper[(0, 0)].abs() } else { 0.0 };
-        let rank = (0..r.min(n)).take_while(|&i| upper[(i, i)].abs() > ZERO * most).count();
-        (basis, upper, order, rank)
-    };
+    let columns = |sizes: &[f64]| Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
     let mut sizes: Vec<f64> = set.iter().map(|&j| 1.0 / norm(posed.b.col_as_slice(j))).collect();
-    let (mut basis, mut upper, mut order, mut rank) = factored(&sizes);
-    if rank < n {
-        // The change that is least relative to what is there keeps the signs.
-        sizes = set.iter().map(|&j| z[j].abs()).collect();
-        (basis, upper, order, rank) = factored(&sizes);
-    }
+    let (basis, upper, order, rank) = match independent(columns(&sizes)) {
+        Some((basis, upper)) => (basis, upper, (0..n).collect(), n),
+        None => {
+            // The change that is least relative to what is there keeps the signs.
+            sizes = set.iter().map(|&j| z[j].abs()).collect();
+            let (basis, upper, order) = linalg::pivoted_qr(columns(&sizes).as_ref());
+            let most = upper[(0, 0)].abs();
+            let rank = (0..r.min(n)).take_while(|&i| upper[(i, i)].abs() > ZERO * most).count();
+            (basis, upper, order, rank)
+        }
+    };
     if rank == 0 {
         return None;
     }
@@ -96,13 +116,21 @@ fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> 
         overdetermined(posed, set, &mut exact);
     } else {
         // [R11 R12]^T = Z T: the least-norm solution of [R11 R12] v = g is Z T^{-T} g.
-        let (frame, triangle) = linalg::thin_qr(wide.transpose());
+        let dependent = (rank < n).then(|| linalg::thin_qr(wide.transpose()));
         for _ in 0..REFINEMENTS {
             let residual = posed.residual(&exact);
             let residual = MatRef::from_column_major_slice(&residual, r, 1);
             let mut along = linalg::product(basis.transpose(), residual);
-            linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
-            let solved = linalg::product(frame.as_ref(), along.as_ref());
+            let solved = match &dependent {
+                None => {
+                    linalg::solve_upper(square, along.as_mut());
+                    along
+                }
+                Some((frame, triangle)) => {
+                    linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
+                    linalg::product(frame.as_ref(), along.as_ref())
+                }
+            };
             for (k, &at) in order.iter().enumerate() {
                 exact[set[at]] += sizes[at] * solved[(k, 0)];
             }
@@ -128,6 +156,17 @@ fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> 
     }
     let finite = exact.iter().chain(&dual).all(|v| v.is_finite());
     finite.then_some(Found { z: exact, u: dual, s, independent: rank == n })
+}
+
+/// The QR decomposition of columns of unit length, where they are clearly independent.
+fn independent(columns: Mat<f64>) -> Option<(Mat<f64>, Mat<f64>)> {
+    let (r, n) = columns.shape();
+    if n > r {
+        return None;
+    }
+    let (basis, upper) = linalg::thin_qr(columns.as_ref());
+    let clear = (0..n).all(|i| upper[(i, i)].abs() > CLEAR);
+    clear.then_some((basis, upper))
 }
 
 /// Least squares on a support of fewer coordinates than measurements, where each of these counts by its own
