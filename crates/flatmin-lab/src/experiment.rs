@@ -4,6 +4,7 @@ use crate::Error;
 use crate::spec::{Billionths, Cell, Millionths, Sampling, Scale, Sweep};
 use crate::studies::estimators::Estimators;
 use crate::studies::ratings;
+use crate::studies::width::Width;
 use crate::study::Find;
 
 /// Relative duality gap that the experiments ask for.
@@ -159,6 +160,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     },
     ratings::EXPERIMENT,
     Experiment::study::<Estimators>(),
+    Experiment::study::<Width>(),
 ];
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \

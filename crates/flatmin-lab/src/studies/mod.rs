@@ -3,3 +3,4 @@
 
 pub mod estimators;
 pub mod ratings;
+pub mod width;
