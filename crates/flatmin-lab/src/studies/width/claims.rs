@@ -39,7 +39,7 @@ fn wide_enough(rows: &[Row]) -> Claim {
     );
     if !open.is_empty() {
         measured.push_str(&format!(
-            "; {} others, of draws whose answer is nearly not unique, ran out of rounds within {open_most:.0e}",
+            "; {} more ended short of a stationary point, within {open_most:.0e} of it",
             open.len()
         ));
     }
@@ -150,7 +150,7 @@ mod tests {
         rows.extend((6..25).map(|k| row(k, Some(1e-9), 0.3)));
         let claim = wide_enough(&rows);
         assert_eq!(claim.verdict, Verdict::Held);
-        assert!(claim.measured.contains("1 others") && claim.measured.contains("1e-5"));
+        assert!(claim.measured.contains("1 more") && claim.measured.contains("1e-5"));
     }
 
     #[test]

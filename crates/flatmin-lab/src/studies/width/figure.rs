@@ -25,7 +25,7 @@ const NO_FIT: f64 = 1.2;
 enum Kind {
     /// The factors hold FLAT's answer.
     Wide,
-    /// The same, where descent was not done when its rounds were.
+    /// The same, where descent ended short of a stationary point.
     Unfinished,
     /// They do not.
     Narrow,
@@ -34,7 +34,7 @@ enum Kind {
 const KINDS: [(Kind, &str); 3] = [
     (Kind::Wide, "as wide as the rank of FLAT's answer, or wider"),
     (Kind::Narrow, "narrower"),
-    (Kind::Unfinished, "rounds ran out"),
+    (Kind::Unfinished, "not stationary"),
 ];
 
 fn kind(row: &Row) -> Kind {
@@ -97,7 +97,7 @@ fn frame(root: &Page<'_>, panel: &Panel, first: bool) -> Result<(), Failed> {
     panel.axes(
         root,
         (&x, "columns k of the factors"),
-        (&y, if first { "excess of trace" } else { "" }),
+        (&y, if first { "excess of the trace" } else { "" }),
     )
 }
 
@@ -164,7 +164,7 @@ fn legend(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     for (kind, name) in KINDS {
         marker(root, (x, y), kind)?;
         text(root, name, (x + 18, y), TEXT, INK, anchor)?;
-        x += if kind == Kind::Wide { 590 } else { 200 };
+        x += if kind == Kind::Wide { 560 } else { 200 };
     }
     dots(root, &[(x, y), (x + 50, y)])?;
     text(root, "taken for the same", (x + 64, y), TEXT, INK, anchor)

@@ -58,6 +58,9 @@ const START: f64 = 0.3;
 /// Relative residual below which plain descent has found a fit, to be made exact with the least trace.
 const FOUND: f64 = 1e-3;
 
+/// Rounds of the method of multipliers, which needs a dozen where it converges.
+const ROUNDS: usize = 20;
+
 /// Relative gap of FLAT.
 const GAP: f64 = 1e-11;
 
@@ -379,7 +382,7 @@ fn minimise<L: LeastSquares + Traced>(
             evaluations: descent.evaluations,
         });
     }
-    let method = Multipliers { rounds: 40, iterations: 500, ..Multipliers::default() };
+    let method = Multipliers::default().rounds(ROUNDS);
     let found = method.minimise(&TraceOf(loss), loss, &descent.x)?;
     Ok(Ended {
         matrix: matrix(&found.x)?,
@@ -420,5 +423,38 @@ impl Row {
             evaluations: 1,
             version: String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_values_are_reached_from_the_rank_on_and_not_before() -> Result<(), core::Error> {
+        for (model, m) in [(Model::Sensing, 75), (Model::Completion, 85), (Model::Quadnet, 28)] {
+            let rows = Draw { model, m, trial: 0 }.rows(1)?;
+            assert_eq!(rows.len(), WIDTHS.len());
+            for row in rows {
+                let case = format!("{model}, k = {}, rank {}: {:?}", row.k, row.needed, row.excess);
+                assert_eq!(row.reaches(), row.k >= row.needed, "{case}");
+                // No factors are flatter than the certified optimum, but by what they do not fit.
+                assert!(row.excess.is_none_or(|excess| excess > -1e-8), "{case}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn networks_need_units_of_both_signs() -> Result<(), Box<dyn std::error::Error>> {
+        let draw = Draw { model: Model::Quadnet, m: 48, trial: 0 };
+        let problem = draw.problem(1)?;
+        let answer =
+            core::Program::new(problem.map.as_ref(), &problem.targets, core::Objective::Flat)
+                .over(problem.domain)
+                .solve()?;
+        // One positive and one negative eigenvalue.
+        assert_eq!((answer.rank, problem.needed(&answer)?), (2, 2));
+        Ok(())
     }
 }

@@ -57,7 +57,8 @@ pub(super) fn write(rows: &[Row], page: &mut String) {
         }
     }
     page.push_str(&format!(
-        "</table></div>\n<p class=\"soft\">{ORDER} × {ORDER} matrices of rank {RANK}. Wide enough: <i>k</i> columns \
+        "</table></div>\n<p class=\"soft\">{ORDER} × {ORDER} matrices of rank {RANK}. Of up to three starts that fit, \
+         the least trace counts. Wide enough: <i>k</i> columns \
          hold FLAT's answer. Equal: the scaled traces differ by at most {SAME:.0e} of them. Distances to FLAT's \
          answer of those that are, relative. Planted matrix found: to 10⁻⁶, among all \
          draws.</p>\n"
