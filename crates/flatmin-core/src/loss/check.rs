@@ -127,47 +127,67 @@ pub fn curvature(loss: &dyn Loss, x: &[f64], seed: u64) -> Result<Curvature, Err
     })
 }
 
-/// By how much a loss fails the laws of a mean of squares at `x`, drawn from `seed`, relative to what is
-/// compared: value `|r|^2 / m`, gradient `(2/m) J^T r`, and `<J v, y> = <v, J^T y>` with `J v` by fourth-order
-/// differences of the residuals.
+/// By how much a loss fails the laws of a mean of squares, each relative to what is compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Squares {
+    /// The value against `|r|^2 / m`.
+    pub value: f64,
+    /// The gradient against `(2/m) J^T r`.
+    pub gradient: f64,
+    /// `<J v, y>` against `<v, J^T y>`.
+    pub adjoint: f64,
+    /// `J v` against fourth-order differences of the residuals.
+    pub differences: f64,
+}
+
+/// Tries the laws of a mean of squares at `x`, along directions drawn from `seed`.
 ///
 /// ```
 /// use flatmin_core::{DenseMap, FactoredLoss, loss::check};
 /// let map = DenseMap::new(1, 2, vec![1.0, 2.0])?;
 /// let loss = FactoredLoss::new(&map, &[1.0])?.of_width(1)?;
-/// let [value, gradient, adjoint] = check::least_squares(&loss, &[1.0, 0.5, -1.0], 1)?;
-/// assert!(value < 1e-14 && gradient < 1e-14 && adjoint < 1e-9);
+/// let found = check::least_squares(&loss, &[1.0, 0.5, -1.0], 1)?;
+/// assert!(found.value < 1e-14 && found.gradient < 1e-14);
+/// assert!(found.adjoint < 1e-14 && found.differences < 1e-9);
 /// # Ok::<(), flatmin_core::Error>(())
 /// ```
 ///
 /// # Errors
 /// When the loss refuses the point.
-pub fn least_squares(loss: &dyn LeastSquares, x: &[f64], seed: u64) -> Result<[f64; 3], Error> {
+pub fn least_squares(loss: &dyn LeastSquares, x: &[f64], seed: u64) -> Result<Squares, Error> {
     let (n, m) = (loss.order(), loss.measurements());
     let mut stream = Stream::new(seed, "least squares", 0, 0, Role::Probe);
     let (v, y) = (stream.gaussian_vector(n), stream.gaussian_vector(m));
+    let size = |a: &[f64]| dot(a, a).sqrt().max(f64::MIN_POSITIVE);
+    let off = |a: &[f64], b: &[f64]| {
+        let off: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+        dot(&off, &off).sqrt()
+    };
     let (mut residual, mut gradient, mut back) = (vec![0.0; m], vec![0.0; n], vec![0.0; n]);
     let value = loss.value_and_gradient(x, &mut gradient)?;
     loss.residual(x, &mut residual)?;
     let mean = dot(&residual, &residual) / m as f64;
 
-    loss.pull_back(x, &residual, &mut back)?;
-    let off: Vec<f64> = gradient.iter().zip(&back).map(|(g, b)| g - 2.0 / m as f64 * b).collect();
+    let weighted: Vec<f64> = residual.iter().map(|r| 2.0 / m as f64 * r).collect();
+    loss.pull_back(x, &weighted, &mut back)?;
+    let slope = off(&gradient, &back) / size(&gradient);
 
+    let mut image = vec![0.0; m];
+    loss.push_forward(x, &v, &mut image)?;
     loss.pull_back(x, &y, &mut back)?;
-    let along = |t: f64| -> Result<f64, Error> {
-        let moved: Vec<f64> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
-        let mut residual = vec![0.0; m];
+    let h = 1e-3;
+    let mut differences = vec![0.0; m];
+    for (steps, weight) in [(1.0, 8.0), (-1.0, -8.0), (2.0, -1.0), (-2.0, 1.0)] {
+        let moved: Vec<f64> = x.iter().zip(&v).map(|(x, v)| x + steps * h * v).collect();
         loss.residual(&moved, &mut residual)?;
-        Ok(dot(&residual, &y))
-    };
-    let least = f64::MIN_POSITIVE;
-    let slope = fourth_order(along)?;
-    Ok([
-        (value - mean).abs() / mean.abs().max(least),
-        dot(&off, &off).sqrt() / dot(&gradient, &gradient).sqrt().max(least),
-        (slope - dot(&v, &back)).abs() / (dot(&v, &v) * dot(&back, &back)).sqrt().max(least),
-    ])
+        differences.iter_mut().zip(&residual).for_each(|(d, r)| *d += weight / (12.0 * h) * r);
+    }
+    Ok(Squares {
+        value: (value - mean).abs() / mean.abs().max(f64::MIN_POSITIVE),
+        gradient: slope,
+        adjoint: (dot(&image, &y) - dot(&v, &back)).abs() / (size(&v) * size(&back)),
+        differences: off(&image, &differences) / size(&image),
+    })
 }
 
 /// By how much a loss fails the laws of its trace at `x`, along a direction drawn from `seed`, relative to what

@@ -7,7 +7,7 @@ mod symmetric;
 mod vectors;
 
 pub use hessian::FactoredHessian;
-pub use smooth::{LeastSquares, Loss, Traced, check_point};
+pub use smooth::{Factorised, LeastSquares, Loss, Traced, check_point};
 pub use symmetric::{SymmetricHessian, SymmetricLoss};
 pub use vectors::OfWidth;
 

@@ -1,7 +1,7 @@
 //! Losses as functions of one vector: what descends on a loss, or measures its curvature, asks for.
 
-use crate::Error;
 use crate::flatness::{Differences, SymmetricOperator};
+use crate::{Error, Mat};
 
 /// A twice differentiable function `f : R^n -> R`: a loss of this project, with its factors as one
 /// vector, or one of the caller's own.
@@ -76,6 +76,12 @@ pub trait LeastSquares: Loss {
     /// When `x` has not [`Loss::order`] numbers, or `residual` has not `m`.
     fn residual(&self, x: &[f64], residual: &mut [f64]) -> Result<(), Error>;
 
+    /// `out = J(x) v` for the Jacobian `J` of the residuals and a direction `v`, as long as `x`; of length `m`.
+    ///
+    /// # Errors
+    /// When `x` or `v` has not [`Loss::order`] numbers, or `out` has not `m`.
+    fn push_forward(&self, x: &[f64], v: &[f64], out: &mut [f64]) -> Result<(), Error>;
+
     /// `out = J(x)^T y` for the Jacobian `J` of the residuals and `y` of length `m`; the gradient of the loss
     /// is `(2/m) J^T r`.
     ///
@@ -100,6 +106,28 @@ pub trait Traced: Loss {
     /// # Errors
     /// When `x` or `gradient` has not [`Loss::order`] numbers, or the loss refuses the point.
     fn trace_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error>;
+}
+
+/// A loss of a matrix in factors: what can be said of the matrix, and of how its factors share it.
+pub trait Factorised: Loss {
+    /// The matrix `X` of the factors in `x`.
+    ///
+    /// # Errors
+    /// When `x` has not [`Loss::order`] numbers.
+    fn matrix(&self, x: &[f64]) -> Result<Mat<f64>, Error>;
+
+    /// `|L^T L - R^T R|_*`, the nuclear norm of the difference of the Grams of neighbouring factors.
+    ///
+    /// # Errors
+    /// When `x` has not [`Loss::order`] numbers, or holds a NaN or an infinity.
+    fn imbalance(&self, x: &[f64]) -> Result<f64, Error>;
+
+    /// Multiplies each block of a gradient by the inverse of the Gram of the factor that it is multiplied by, damped:
+    /// `D_L f (R^T R + damping |R|_op^2 I)^{-1}`, and likewise for the others.
+    ///
+    /// # Errors
+    /// When `x` or `gradient` has not [`Loss::order`] numbers, or `damping` is not positive.
+    fn scale_gradient(&self, x: &[f64], damping: f64, gradient: &mut [f64]) -> Result<(), Error>;
 }
 
 /// Refuses a point that is not of the length that a loss takes.

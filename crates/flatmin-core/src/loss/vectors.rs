@@ -1,9 +1,13 @@
 //! The losses of factor pairs and of symmetric factors as functions of one vector.
 
 use super::smooth::check_length;
-use super::{FactoredLoss, LeastSquares, Loss, SymmetricLoss, Traced, check_point};
+use super::{FactoredLoss, Factorised, LeastSquares, Loss, SymmetricLoss, Traced, check_point};
 use crate::flatness::{Rescaling, SymmetricOperator};
-use crate::linalg::{accumulate, inner, kernel::dot, scale_columns};
+use crate::linalg::{
+    Cholesky, Par, accumulate, inner,
+    kernel::{axpy, dot},
+    product, scale_columns, symmetric_eigenvalues,
+};
 use crate::operator::Gram;
 use crate::{Error, Mat, MatMut, MatRef};
 use std::sync::OnceLock;
@@ -133,6 +137,19 @@ impl LeastSquares for OfWidth<'_> {
         Ok(())
     }
 
+    /// `A(U R^T + L V^T)`.
+    fn push_forward(&self, x: &[f64], v: &[f64], out: &mut [f64]) -> Result<(), Error> {
+        check_point(self.order(), x)?;
+        check_length("the direction", self.order(), v)?;
+        check_length("the image of the direction", self.measurements(), out)?;
+        let ((l, r), (u, v)) = (self.factors(x), self.factors(v));
+        let mut second = vec![0.0; out.len()];
+        self.loss.map.apply_factored(u, r, out);
+        self.loss.map.apply_factored(l, v, &mut second);
+        axpy(1.0, &second, out);
+        Ok(())
+    }
+
     fn pull_back(&self, x: &[f64], y: &[f64], out: &mut [f64]) -> Result<(), Error> {
         check_point(self.order(), x)?;
         check_length("the weights of the residuals", self.measurements(), y)?;
@@ -164,6 +181,74 @@ impl Traced for OfWidth<'_> {
         // A quadratic form is half of the product with its gradient.
         Ok(dot(x, gradient) / 2.0)
     }
+}
+
+impl Factorised for OfWidth<'_> {
+    fn matrix(&self, x: &[f64]) -> Result<Mat<f64>, Error> {
+        let (l, r) = self.pair(x)?;
+        Ok(product(l, r.transpose()))
+    }
+
+    fn imbalance(&self, x: &[f64]) -> Result<f64, Error> {
+        let (l, r) = self.pair(x)?;
+        nuclear_norm((product(l.transpose(), l) - product(r.transpose(), r)).as_ref())
+    }
+
+    fn scale_gradient(&self, x: &[f64], damping: f64, gradient: &mut [f64]) -> Result<(), Error> {
+        check_length("the gradient", self.order(), gradient)?;
+        let (l, r) = self.pair(x)?;
+        let (left, right) = self.blocks(gradient);
+        solve_damped(r, damping, left)?;
+        solve_damped(l, damping, right)
+    }
+}
+
+/// As the pair `(U, U diag(s))`: its imbalance is `4 |U1^T U2|_*` for the columns `U1` of sign `+1` and `U2` of sign
+/// `-1`, and both blocks have one Gram.
+impl Factorised for SymmetricLoss<'_> {
+    fn matrix(&self, x: &[f64]) -> Result<Mat<f64>, Error> {
+        check_point(self.order(), x)?;
+        let u = self.factor(x);
+        Ok(product(scale_columns(u, self.signs()).as_ref(), u.transpose()))
+    }
+
+    fn imbalance(&self, x: &[f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
+        let u = self.factor(x);
+        let signed = scale_columns(u, self.signs());
+        let (plain, signed) =
+            (product(u.transpose(), u), product(signed.transpose(), signed.as_ref()));
+        nuclear_norm((plain - signed).as_ref())
+    }
+
+    fn scale_gradient(&self, x: &[f64], damping: f64, gradient: &mut [f64]) -> Result<(), Error> {
+        check_point(self.order(), x)?;
+        check_length("the gradient", self.order(), gradient)?;
+        solve_damped(self.factor(x), damping, self.block(gradient))
+    }
+}
+
+/// Nuclear norm of a symmetric matrix.
+fn nuclear_norm(a: MatRef<'_, f64>) -> Result<f64, Error> {
+    Ok(symmetric_eigenvalues(a)?.iter().map(|v| v.abs()).sum())
+}
+
+/// `B <- B (F^T F + damping |F|_op^2 I)^{-1}`; unchanged where `F` is zero.
+fn solve_damped(f: MatRef<'_, f64>, damping: f64, mut block: MatMut<'_, f64>) -> Result<(), Error> {
+    if !(damping > 0.0 && damping.is_finite()) {
+        let (name, rule) = ("the damping", "a positive number");
+        return Err(Error::Parameter { name, rule, got: damping.to_string() });
+    }
+    let mut gram = product(f.transpose(), f);
+    let largest = symmetric_eigenvalues(gram.as_ref())?.iter().fold(0.0, |a: f64, &v| a.max(v));
+    if largest == 0.0 {
+        return Ok(());
+    }
+    (0..gram.nrows()).for_each(|i| gram[(i, i)] += damping.max(f64::EPSILON) * largest);
+    let factor =
+        Cholesky::new(gram, Par::Seq).ok_or(Error::Factorisation { what: "a Cholesky" })?;
+    factor.solve_in_place(block.as_mut().transpose_mut());
+    Ok(())
 }
 
 /// As a function of `vec U`, column-major.
@@ -208,6 +293,16 @@ impl LeastSquares for SymmetricLoss<'_> {
         let u = self.factor(x);
         self.map().apply_factored(scale_columns(u, self.signs()).as_ref(), u, residual);
         residual.iter_mut().zip(self.targets()).for_each(|(r, b)| *r -= b);
+        Ok(())
+    }
+
+    /// `2 A(U diag(s) V^T)`.
+    fn push_forward(&self, x: &[f64], v: &[f64], out: &mut [f64]) -> Result<(), Error> {
+        check_point(self.order(), x)?;
+        check_length("the direction", self.order(), v)?;
+        check_length("the image of the direction", self.measurements(), out)?;
+        let signed = scale_columns(self.factor(x), self.signs()) * faer::Scale(2.0);
+        self.map().apply_factored(signed.as_ref(), self.factor(v), out);
         Ok(())
     }
 
