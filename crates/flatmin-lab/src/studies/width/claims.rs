@@ -5,8 +5,9 @@ use crate::claims::{Claim, Verdict};
 
 const HERE: &str = "this project";
 
-/// Part of the descents that must be done when their rounds are.
-const DONE: f64 = 0.9;
+/// Share of draws and widths of which a claim must be true: a descent may end elsewhere, and where FLAT's answer
+/// has a singular value that hardly counts, or is one of several, its rank is not sharp.
+const SHARE: f64 = 0.99;
 
 /// Relative error below which a matrix is the planted one.
 pub(super) const PLANTED: f64 = 1e-6;
@@ -16,67 +17,72 @@ pub(super) fn of(rows: &[Row]) -> Vec<Claim> {
     vec![wide_enough(rows), too_narrow(rows), narrowest(rows)]
 }
 
+/// Held where so many of all are as claimed.
+fn verdict(of: usize, right: usize) -> Verdict {
+    match of {
+        0 => Verdict::NotDecided,
+        _ if right as f64 >= SHARE * of as f64 => Verdict::Held,
+        _ => Verdict::DidNotHold,
+    }
+}
+
 /// Wide factors have FLAT's value, whatever their width.
 fn wide_enough(rows: &[Row]) -> Claim {
     let wide: Vec<&Row> = rows.iter().filter(|row| row.k >= row.needed).collect();
-    let done: Vec<&&Row> = wide.iter().filter(|row| row.converged).collect();
-    let equal = done.iter().filter(|row| row.reaches()).count();
-    let excess = |row: &&Row| row.excess.map(f64::abs);
-    let most = done.iter().filter_map(|row| excess(row)).fold(0.0, f64::max);
-    let open: Vec<&&Row> = wide.iter().filter(|row| !row.converged).collect();
-    let open_most = open.iter().map(|row| excess(row).unwrap_or(f64::INFINITY)).fold(0.0, f64::max);
-    let gap = rows.iter().map(|row| row.flat_gap).fold(0.0, f64::max);
-    let verdict = match (done.len(), done.len() - equal) {
-        (0, _) => Verdict::NotDecided,
-        (_, 1..) => Verdict::DidNotHold,
-        (done, 0) if (done as f64) < DONE * wide.len() as f64 => Verdict::NotDecided,
-        _ => Verdict::Held,
+    let (equal, other): (Vec<&Row>, Vec<&Row>) = wide.iter().partition(|row| row.reaches());
+    let largest = |rows: &[&Row]| {
+        let size = |row: &&Row| row.excess.map_or(f64::INFINITY, f64::abs);
+        rows.iter().map(size).fold(0.0, f64::max)
     };
+    let gap = rows.iter().map(|row| row.flat_gap).fold(0.0, f64::max);
+    let short = wide.iter().filter(|row| !row.converged).count();
     let mut measured = format!(
-        "{equal} of {} descents that converged end at FLAT's value, off by {most:.0e} of it at most, for widths \
-         from the rank of its answer to twice the order; FLAT is certified to a gap of {gap:.0e}",
-        done.len()
+        "In {} of {} cases it is, within {:.0e}; FLAT is certified to a gap of {gap:.0e}; {short} descents ended \
+         short of a stationary point",
+        equal.len(),
+        wide.len(),
+        largest(&equal)
     );
-    if !open.is_empty() {
-        measured.push_str(&format!(
-            "; {} more ended short of a stationary point, within {open_most:.0e} of it",
-            open.len()
-        ));
+    if !other.is_empty() {
+        let most = largest(&other);
+        measured
+            .push_str(&format!("; in the other {} the excess is at most {most:.0e}", other.len()));
     }
     Claim {
         statement: "Once factors are as wide as the rank of the flat answer, their width does not matter: the \
-                    least scaled trace is that of FLAT to 1e-7, at every width.",
+                    least trace that descent finds is that of FLAT, to 1e-7, for 99 % of draws and widths.",
         source: HERE,
         measured,
-        verdict,
+        verdict: verdict(wide.len(), equal.len()),
     }
 }
 
 /// Narrower factors do not have FLAT's value.
 fn too_narrow(rows: &[Row]) -> Claim {
     let narrow: Vec<&Row> = rows.iter().filter(|row| row.k < row.needed).collect();
-    let excesses: Vec<f64> = narrow.iter().filter_map(|row| row.excess).collect();
-    let (least, most) = excesses
-        .iter()
-        .fold((f64::INFINITY, 0.0_f64), |(least, most), e| (least.min(*e), most.max(*e)));
-    let none = narrow.len() - excesses.len();
+    let as_flat = narrow.iter().filter(|row| row.excess.is_some_and(|e| e <= SAME)).count();
+    let unfit = narrow.iter().filter(|row| row.excess.is_none()).count();
+    let excesses = narrow.iter().filter_map(|row| row.excess).filter(|e| *e > SAME);
+    let (least, most) =
+        excesses.fold((f64::INFINITY, 0.0_f64), |(least, most), e| (least.min(e), most.max(e)));
+    let mut measured =
+        format!("Of {} cases {unfit} fit to no better than {FITS:.0e}", narrow.len());
+    if most > 0.0 {
+        let larger = narrow.len() - unfit - as_flat;
+        measured.push_str(&format!(
+            "; in {larger} the trace is larger by {least:.0e} to {most:.0e} of it"
+        ));
+    }
+    if as_flat > 0 {
+        measured
+            .push_str(&format!("; in {as_flat} another matrix of less rank is as flat, to 1e-7"));
+    }
     Claim {
-        statement: "Narrower factors have a larger trace, or fit nothing: below that rank the width matters.",
+        statement: "Factors narrower than the rank of the flat answer have a larger trace, or fit nothing, for 99 % \
+                    of draws and widths: there the width matters.",
         source: HERE,
-        verdict: match (narrow.len(), excesses.len(), least > SAME) {
-            (0, _, _) => Verdict::NotDecided,
-            (_, 0, _) | (_, _, true) => Verdict::Held,
-            _ => Verdict::DidNotHold,
-        },
-        measured: match excesses.as_slice() {
-            [] => format!("Of {} narrower ones none fits", narrow.len()),
-            some => format!(
-                "Of {} narrower ones {none} fit to no better than {FITS:.0e}, and in {} others the trace exceeds \
-                 that of FLAT by {least:.0e} to {most:.0e} of it",
-                narrow.len(),
-                some.len()
-            ),
-        },
+        measured,
+        verdict: verdict(narrow.len(), narrow.len() - as_flat),
     }
 }
 
@@ -143,14 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn descents_that_are_not_done_decide_nothing() {
-        let mut rows = vec![row(4, Some(1e-9), 0.3), row(5, Some(1e-5), 0.3)];
-        rows[1].converged = false;
-        assert_eq!(wide_enough(&rows).verdict, Verdict::NotDecided);
-        rows.extend((6..25).map(|k| row(k, Some(1e-9), 0.3)));
+    fn one_case_of_a_hundred_is_forgiven() {
+        let mut rows: Vec<Row> = (0..99).map(|_| row(5, Some(1e-9), 0.3)).collect();
+        rows.push(row(5, Some(1e-5), 0.3));
         let claim = wide_enough(&rows);
         assert_eq!(claim.verdict, Verdict::Held);
-        assert!(claim.measured.contains("1 more") && claim.measured.contains("1e-5"));
+        assert!(claim.measured.contains("99 of 100") && claim.measured.contains("1e-5"));
+        // One that fits nothing is off by any amount.
+        rows.push(row(5, None, 0.3));
+        assert_eq!(wide_enough(&rows).verdict, Verdict::DidNotHold);
+        assert!(wide_enough(&rows).measured.contains("inf"));
     }
 
     #[test]

@@ -112,9 +112,9 @@ fn ticks() -> Vec<(f64, String)> {
 }
 
 /// Place of a row: the draws of a width beside one another.
-fn place(row: &Row) -> Option<(f64, f64)> {
+fn place(row: &Row, draws: u32) -> Option<(f64, f64)> {
     let column = WIDTHS.iter().position(|k| *k == row.k)? as f64;
-    let beside = 0.06 * (f64::from(row.trial % 10) - 4.5);
+    let beside = 0.6 * ((f64::from(row.trial) + 0.5) / f64::from(draws) - 0.5);
     let height = match row.excess {
         Some(excess) => excess.abs().log10().clamp(FLOOR, CEILING),
         None => NO_FIT,
@@ -133,26 +133,32 @@ fn points(root: &Page<'_>, panel: &Panel, cell: &[&Row]) -> Result<(), Failed> {
     for trial in 0..draws {
         let path = cell.iter().filter(|row| row.trial == trial && row.excess.is_some());
         let path: Vec<(i32, i32)> =
-            path.filter_map(|row| place(row)).map(|(x, y)| panel.at(x, y)).collect();
+            path.filter_map(|row| place(row, draws)).map(|(x, y)| panel.at(x, y)).collect();
         put(root, &PathElement::new(path, FAINT.stroke_width(1)))?;
     }
-    for row in cell {
-        if let Some((x, y)) = place(row) {
-            marker(root, panel.at(x, y), kind(row))?;
+    let size = if draws > 10 { 3 } else { 4 };
+    // Exceptions come last, on top of the many.
+    for wanted in [Kind::Narrow, Kind::Wide, Kind::Unfinished] {
+        for row in cell.iter().filter(|row| kind(row) == wanted) {
+            if let Some((x, y)) = place(row, draws) {
+                marker(root, panel.at(x, y), wanted, size)?;
+            }
         }
     }
     Ok(())
 }
 
-fn marker(root: &Page<'_>, (x, y): (i32, i32), kind: Kind) -> Result<(), Failed> {
+/// A disc, a ring or a diamond of this radius.
+fn marker(root: &Page<'_>, (x, y): (i32, i32), kind: Kind, size: i32) -> Result<(), Failed> {
     match kind {
-        Kind::Wide => put(root, &Circle::new((x, y), 4, BLUE.filled())),
+        Kind::Wide => put(root, &Circle::new((x, y), size, BLUE.filled())),
         Kind::Unfinished => {
-            put(root, &Circle::new((x, y), 5, WHITE.filled()))?;
-            put(root, &Circle::new((x, y), 5, BLUE.stroke_width(2)))
+            put(root, &Circle::new((x, y), size + 1, WHITE.filled()))?;
+            put(root, &Circle::new((x, y), size + 1, BLUE.stroke_width(2)))
         }
         Kind::Narrow => {
-            let corners = vec![(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)];
+            let a = size + 2;
+            let corners = vec![(x, y - a), (x + a, y), (x, y + a), (x - a, y)];
             put(root, &Polygon::new(corners, VERMILION.filled()))
         }
     }
@@ -162,7 +168,7 @@ fn legend(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     let anchor = (HPos::Left, VPos::Center);
     let (mut x, y) = (left, 34);
     for (kind, name) in KINDS {
-        marker(root, (x, y), kind)?;
+        marker(root, (x, y), kind, 5)?;
         text(root, name, (x + 18, y), TEXT, INK, anchor)?;
         x += if kind == Kind::Wide { 560 } else { 200 };
     }
