@@ -6,6 +6,7 @@ use crate::studies::bias::ImplicitBias;
 use crate::studies::depth_matrix::DepthMatrix;
 use crate::studies::estimators::Estimators;
 use crate::studies::ratings;
+use crate::studies::width::Width;
 use crate::study::Find;
 
 /// Relative duality gap that the experiments ask for.
@@ -163,6 +164,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     Experiment::study::<Estimators>(),
     Experiment::study::<ImplicitBias>(),
     Experiment::study::<DepthMatrix>(),
+    Experiment::study::<Width>(),
 ];
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \

@@ -5,3 +5,4 @@ pub mod bias;
 pub mod depth_matrix;
 pub mod estimators;
 pub mod ratings;
+pub mod width;
