@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::spec::{Billionths, Cell, Millionths, Sampling, Scale, Sweep};
+use crate::studies::depth::Depths;
 use crate::studies::estimators::Estimators;
 use crate::studies::ratings;
 use crate::study::Find;
@@ -159,6 +160,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     },
     ratings::EXPERIMENT,
     Experiment::study::<Estimators>(),
+    Experiment::study::<Depths>(),
 ];
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \

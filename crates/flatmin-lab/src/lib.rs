@@ -8,7 +8,7 @@
 //! robust, scattered   one draw of robust PCA; one of a large matrix
 //! regularity, noise   how regular the factors are; how errors follow the noise
 //! study               experiments that are no sweep: independent tasks with rows of their own
-//! studies             estimators of traces; real ratings: tasks, claims, figures and tables of each
+//! studies             estimators of traces, depth, real ratings: tasks, claims, figures and tables of each
 //! runner, journal     draws on a pool of workers, through a journal that survives being killed
 //! record, summary     one row a solve; counts over rows
 //! transition, claims  the 50% line; the paper's claims against the records
