@@ -195,7 +195,7 @@ pub(super) fn dotted(root: &Page<'_>, part: &[(i32, i32)], colour: RGBColor) -> 
     Ok(())
 }
 
-pub(crate) fn marker(root: &Page<'_>, at: (i32, i32)) -> Result<(), Failed> {
+pub(super) fn marker(root: &Page<'_>, at: (i32, i32)) -> Result<(), Failed> {
     put(root, &Circle::new(at, 10, WHITE.filled()))?;
     put(root, &Circle::new(at, 8, VERMILION.filled()))
 }

@@ -59,12 +59,12 @@ fn within_the_width(lags: &[Lag], all: usize) -> (Verdict, String) {
     let mean = lags.iter().map(|lag| lag.lag).sum::<f64>() / lags.len() as f64;
     let text = format!(
         "50 % points are on the grid for {} of {all} numbers of nonzeros; they differ by {} measurements in the \
-         mean, and by the largest part of the width at s = {}: {} of {:.1}; by more than the width at {outside}",
+         mean, and at most, against the width, by {} of {:.1} (s = {}); by more than the width for {outside}",
         lags.len(),
         signed(mean),
-        worst.s,
         signed(worst.lag),
         worst.width,
+        worst.s,
     );
     (if outside == 0 { Verdict::Held } else { Verdict::DidNotHold }, text)
 }
@@ -156,10 +156,12 @@ fn more_factors_do_not_recover(table: &Table<'_>) -> Claim {
                     do: less than half of the draws in every cell whose draws two factors all recover.",
         source: PAPER,
         measured: format!(
-            "In {} such cells errors are below 1e-6 in {}{missed}. Left out: m = d, where the measurements \
+            "In {} such cells errors are below 1e-6 in {}{missed}; in at most {:.0} % of the draws of \
+             a cell. Left out: m = d, where the measurements \
              determine the vector; there {successes} of {trials} are recovered",
             short.len(),
             parts.join(", "),
+            100.0 * most,
         ),
         verdict: match most {
             _ if short.is_empty() || !solved => Verdict::NotDecided,
@@ -215,7 +217,11 @@ fn error_grows_with_depth(table: &Table<'_>) -> Claim {
 
 /// An error, rounding or not.
 pub(super) fn number(error: f64) -> String {
-    if error < 1e-3 { format!("{error:.0e}") } else { format!("{error:.3}") }
+    match error {
+        0.0 => "0".to_owned(),
+        e if e < 1e-3 => format!("{e:.0e}"),
+        e => format!("{e:.3}"),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Norm;
 use super::claims::number;
 use super::summary::{Place, Table};
 use crate::figure::panel::{Failed, Page, Panel, TEXT, page, put, text};
-use crate::figure::phase::{PANEL, TOP, cased, colour_bar, extent, grey, marker, range};
+use crate::figure::phase::{PANEL, TOP, cased, colour_bar, extent, grey, range};
 use crate::figure::{BLUE, GREEN, INK, VERMILION};
 use flatmin::hadamard::{Depth, theory};
 use plotters::prelude::*;
@@ -63,7 +63,7 @@ fn title(norm: Norm) -> String {
 /// Levels that are multiples of the least of 1, 2, 5, 10, 20 and 50 that leaves at most eight of them.
 fn round(levels: &[f64]) -> Vec<(f64, String)> {
     let of = |step: usize| {
-        let whole = levels.iter().filter(move |l| **l as usize % step == 0);
+        let whole = levels.iter().filter(move |l| (**l as usize).is_multiple_of(step));
         whole.map(|&l| (l, format!("{l:.0}"))).collect::<Vec<_>>()
     };
     let steps = [1, 2, 5, 10, 20, 50];
@@ -107,6 +107,12 @@ fn transition(root: &Page<'_>, panel: &Panel, table: &Table<'_>, norm: Norm) -> 
         }
     }
     Ok(())
+}
+
+/// Small, as columns are narrow.
+fn marker(root: &Page<'_>, at: (i32, i32)) -> Result<(), Failed> {
+    put(root, &Circle::new(at, 6, WHITE.filled()))?;
+    put(root, &Circle::new(at, 4, VERMILION.filled()))
 }
 
 fn legend(root: &Page<'_>, centre: i32, y: i32) -> Result<(), Failed> {
