@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What a record's numbers depend on, relative to this crate.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "../flatmin-core/src",
     "../flatmin-sensing/src",
     "../flatmin-bilinear/src",
@@ -13,6 +13,7 @@ const SOURCES: [&str; 15] = [
     "../flatmin-covariance/src",
     "../flatmin-quadnet/src",
     "../flatmin-rpca/src",
+    "../flatmin-hadamard/src",
     "src/noisy.rs",
     "src/regularity.rs",
     "src/robust.rs",

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::spec::{Billionths, Cell, Millionths, Sampling, Scale, Sweep};
 use crate::studies::bias::ImplicitBias;
+use crate::studies::depth::Depths;
 use crate::studies::depth_matrix::DepthMatrix;
 use crate::studies::estimators::Estimators;
 use crate::studies::ratings;
@@ -162,8 +163,9 @@ pub const EXPERIMENTS: &[Experiment] = &[
     },
     ratings::EXPERIMENT,
     Experiment::study::<Estimators>(),
-    Experiment::study::<ImplicitBias>(),
+    Experiment::study::<Depths>(),
     Experiment::study::<DepthMatrix>(),
+    Experiment::study::<ImplicitBias>(),
     Experiment::study::<Width>(),
 ];
 

@@ -57,7 +57,7 @@ fn bad_usage_and_bad_sweeps_exit_with_two() -> Outcome {
     fs::write(&spec, text)?;
     let spec = spec.to_string_lossy().into_owned();
     for (words, part) in [
-        (vec!["fig9"], "scaling-noise, ratings, estimators"),
+        (vec!["fig9"], "scaling-noise, ratings, estimators, depth"),
         (vec!["fig9"], "and the groups fig3, fig4, scaling, semidefinite"),
         (vec!["--jobs", "none"], "--jobs must be"),
         (vec!["--spec", spec.as_str()], "unknown field `rnak`"),

@@ -7,7 +7,7 @@ mod corruption;
 mod kappa;
 mod noise;
 pub(crate) mod panel;
-mod phase;
+pub(crate) mod phase;
 mod regularity;
 mod scaling;
 mod uneven;

@@ -9,9 +9,9 @@ use flatmin::core::theory::statistical_dimension;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-pub(super) const PANEL: (i32, i32) = (520, 520);
+pub(crate) const PANEL: (i32, i32) = (520, 520);
 pub(super) const LEFT: i32 = 120;
-pub(super) const TOP: i32 = 70;
+pub(crate) const TOP: i32 = 70;
 pub(super) const BETWEEN: i32 = 60;
 pub(super) const BELOW: i32 = 150;
 pub(super) const BAR: i32 = 150;
@@ -96,7 +96,7 @@ pub(super) fn levels(table: &Table<'_>, lines: &[Line]) -> Vec<f64> {
 }
 
 /// The extent of a level's cell: half way to its neighbours, as far outside as inside.
-pub(super) fn extent(levels: &[f64], level: f64) -> (f64, f64) {
+pub(crate) fn extent(levels: &[f64], level: f64) -> (f64, f64) {
     let k = levels.iter().position(|&l| l == level).unwrap_or(0);
     let below = k.checked_sub(1).and_then(|j| levels.get(j)).map(|l| 0.5 * (level - l));
     let above = levels.get(k + 1).map(|l| 0.5 * (l - level));
@@ -105,7 +105,7 @@ pub(super) fn extent(levels: &[f64], level: f64) -> (f64, f64) {
     (level - down, level + up)
 }
 
-pub(super) fn range(levels: &[f64]) -> (f64, f64) {
+pub(crate) fn range(levels: &[f64]) -> (f64, f64) {
     match (levels.first(), levels.last()) {
         (Some(&low), Some(&high)) => (extent(levels, low).0, extent(levels, high).1),
         _ => (0.0, 1.0),
@@ -135,7 +135,8 @@ pub(super) fn size_label(line: Line) -> String {
     }
 }
 
-fn grey(frequency: f64) -> RGBColor {
+/// White at one, black at zero.
+pub(crate) fn grey(frequency: f64) -> RGBColor {
     let v = (255.0 * frequency.clamp(0.0, 1.0)).round() as u8;
     RGBColor(v, v, v)
 }
@@ -166,7 +167,7 @@ pub(super) fn map(
 }
 
 /// A line that is seen on black and on white.
-pub(super) fn cased(
+pub(crate) fn cased(
     root: &Page<'_>,
     part: Vec<(i32, i32)>,
     colour: RGBColor,
@@ -250,7 +251,7 @@ fn along(lines: &[Line], f: impl Fn(usize, usize, Line) -> f64) -> Vec<(f64, f64
     points
 }
 
-pub(super) fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
+pub(crate) fn colour_bar(root: &Page<'_>, left: i32) -> Result<(), Failed> {
     let steps = 20;
     for k in 0..steps {
         let edge = |k: i32| TOP + PANEL.1 - PANEL.1 * k / steps;

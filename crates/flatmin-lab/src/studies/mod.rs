@@ -2,6 +2,7 @@
 //! about it, its figures, its tables in the report.
 
 pub mod bias;
+pub mod depth;
 pub mod depth_matrix;
 pub mod estimators;
 pub mod ratings;
