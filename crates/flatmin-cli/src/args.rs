@@ -1,12 +1,14 @@
 //! The command line.
 
 mod curvature;
+mod hadamard;
 mod ratings;
 
 pub use curvature::{
     Budget, EstimateSettings, Matvecs, Probes, SharpnessSettings, SplitSharpnessSettings,
     told_apart,
 };
+pub use hadamard::{ProductSettings, ProductSharpnessSettings};
 pub use ratings::{CentringName, CompletionSettings, RatingSettings, Smoothing};
 
 use crate::models::Models;
@@ -38,7 +40,12 @@ pub type Measured = Models<
     SharpnessSettings<Probes>,
     SplitSharpnessSettings,
     SharpnessSettings<Matvecs>,
+    ProductSharpnessSettings,
 >;
+
+/// The models of which solutions are found.
+pub type Recovered =
+    Models<RecoverySettings, CompletionSettings, SplitSettings, RecoverySettings, ProductSettings>;
 
 /// What the command can do.
 #[derive(Debug, Subcommand)]
@@ -47,7 +54,7 @@ pub enum Command {
     Recover {
         /// The model.
         #[command(subcommand)]
-        model: Box<Models<RecoverySettings, CompletionSettings, SplitSettings, RecoverySettings>>,
+        model: Box<Recovered>,
     },
     /// Measure how curved the loss is at a pair of factors
     Sharpness {
@@ -323,6 +330,16 @@ mod tests {
             ("flatmin recover rpca --matrix y.npy --lambda 0", "--lambda"),
             ("flatmin recover rpca --matrix y.npy --lambda -2", "positive"),
             ("flatmin recover rpca --matrix y.npy --penalty 1", "no such penalty"),
+            ("flatmin recover hadamard --matrix a.npy", "--targets"),
+            ("flatmin recover hadamard --data a.npz --targets b.npy", "--targets"),
+            ("flatmin recover hadamard --data a.npz --depth 1", "equally flat"),
+            ("flatmin recover hadamard --data a.npz --depth 0", "from 2 on"),
+            ("flatmin recover hadamard --data a.npz --depth -3", "from 2 on"),
+            ("flatmin recover hadamard --data a.npz --depth 2.5", "from 2 on"),
+            ("flatmin recover hadamard --data a.npz --rank 2", "no rank"),
+            ("flatmin recover hadamard --data a.npz --noise 0.1", "A x = b"),
+            ("flatmin recover hadamard --data a.npz --penalty 0.1", "A x = b"),
+            ("flatmin sharpness hadamard --data a.npz", "--factors"),
             ("flatmin sharpness rpca --matrix y.npy --factors l.npy r.npy", "--tau"),
             ("flatmin sharpness sensing --data a.npz --factors l r --estimator best", "xnystrace"),
             ("flatmin sharpness sensing --data a.npz --factors l r --probes 0", "--probes"),

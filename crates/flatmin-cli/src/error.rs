@@ -282,6 +282,25 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// No number of factors.
+    #[error(
+        "{place}: {value} is no depth: give a whole number from 2 on, or inf (with one factor all \
+         solutions are equally flat)"
+    )]
+    Depth {
+        /// Where it lies.
+        place: String,
+        /// What is there.
+        value: f64,
+    },
+    /// As many files as neither fit one array of all factors nor a file each.
+    #[error("--factors: give one file for all {factors} factors, or {factors} files, not {files}")]
+    FactorFiles {
+        /// Number of factors.
+        factors: usize,
+        /// Number of files.
+        files: usize,
+    },
     /// Options that make no sense together.
     #[error("{option} {rule}")]
     Combination {

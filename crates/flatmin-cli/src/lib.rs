@@ -5,6 +5,7 @@
 //! flatmin recover completion --entries ratings.csv --json
 //! flatmin recover completion --entries u.data --center row-col --penalty auto --predict pairs.tsv
 //! flatmin recover rpca --matrix Y.npy --out X.npy --sparse S.npy
+//! flatmin recover hadamard --matrix A.npy --targets b.npy --depth 2 --out x.npy
 //! flatmin recover covariance --probes x.npy --targets y.npy --out X.npy
 //! flatmin sharpness sensing --data problem.npz --factors L.npy R.npy --estimator xtrace --probes 96
 //! ```
@@ -78,6 +79,7 @@ fn dispatch(command: &Command) -> Result<Ending, Error> {
             Models::Rpca(task) => recover::split(&task.files, &task.settings),
             Models::Covariance(task) => recover::measured(&task.files, &task.settings),
             Models::QuadNet(task) => recover::measured(&task.files, &task.settings),
+            Models::Hadamard(task) => recover::product(&task.files, &task.settings),
         },
         Command::Sharpness { model } => match &**model {
             Models::Sensing(task) => sharpness::run(&task.files, &task.settings),
@@ -86,6 +88,7 @@ fn dispatch(command: &Command) -> Result<Ending, Error> {
             Models::Rpca(task) => sharpness::split(&task.files, &task.settings),
             Models::Covariance(task) => sharpness::run(&task.files, &task.settings),
             Models::QuadNet(task) => sharpness::run(&task.files, &task.settings),
+            Models::Hadamard(task) => sharpness::product(&task.files, &task.settings),
         },
     }
 }

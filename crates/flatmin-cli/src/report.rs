@@ -2,6 +2,7 @@
 
 mod curvature;
 mod ratings;
+mod sparse;
 
 pub use curvature::{Estimated, Largest, Sharpness};
 pub use ratings::{RatingReport, Recommended, Trial};
@@ -72,6 +73,23 @@ pub struct Report {
     /// What [`Report::unique`] says, where that is the question.
     #[serde(skip)]
     uniqueness: Option<&'static str>,
+    /// What a reader calls the numbers.
+    #[serde(skip)]
+    names: Names,
+}
+
+/// What a reader calls the numbers.
+#[derive(Debug, Clone, Copy)]
+struct Names {
+    rank: &'static str,
+    trace: &'static str,
+    rows: &'static str,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names { rank: "rank", trace: "scaled trace", rows: "rows" }
+    }
 }
 
 /// The sparse part of a split, and the two programs that it solves.
@@ -115,6 +133,7 @@ impl Report {
             ratings: None,
             headline: format!("{kind} solution, {rows} x {cols} from {measurements} measurements"),
             uniqueness: Some(uniqueness(answer)),
+            names: Names::default(),
         }
     }
 
@@ -160,6 +179,7 @@ impl Report {
             ratings: None,
             headline: format!("{rows} x {cols}, {seen} entries seen, split {program}"),
             uniqueness: None,
+            names: Names::default(),
         }
     }
 }
@@ -202,7 +222,7 @@ impl fmt::Display for Report {
         } else if let Some(lambda) = self.penalty {
             writeln!(f, "  penalty       {}", digits(lambda))?;
         }
-        writeln!(f, "  rank          {}", self.rank)?;
+        writeln!(f, "  {:<12}  {}", self.names.rank, self.rank)?;
         if let Some(Split { lambda, tau, sparse_entries }) = &self.split {
             let (lambda, tau) = (digits(*lambda), digits(*tau));
             writeln!(f, "  sparse part   {sparse_entries} entries (lambda {lambda}, tau {tau})")?;
@@ -210,7 +230,7 @@ impl fmt::Display for Report {
         if let Some(uniqueness) = self.uniqueness {
             writeln!(f, "  unique        {uniqueness}")?;
         }
-        writeln!(f, "  scaled trace  {}", digits(self.scaled_trace))?;
+        writeln!(f, "  {:<12}  {}", self.names.trace, digits(self.scaled_trace))?;
         write!(f, "  time          {:.3} s, {} iterations", self.seconds, self.iterations)?;
         if let Some(ratings) = &self.ratings {
             write!(f, "{ratings}")?;
@@ -219,7 +239,7 @@ impl fmt::Display for Report {
             write!(f, "\n  warning: {warning}")?;
         }
         for (what, list) in
-            [("rows", &self.unidentified_rows), ("columns", &self.unidentified_cols)]
+            [(self.names.rows, &self.unidentified_rows), ("columns", &self.unidentified_cols)]
         {
             if !list.is_empty() {
                 let shown: Vec<String> = list.iter().take(10).map(usize::to_string).collect();

@@ -4,6 +4,10 @@
 //! Symmetric models have one block of factors `U = (U1, U2)` with signs `s`, and the loss
 //! `(1/m) |A(U diag(s) U^T) - b|^2`; the others have the loss `(1/m) |A(L R^T) - b|^2` of two blocks.
 
+mod product;
+
+pub use product::run as product;
+
 use crate::args::{Budget, EstimateSettings, SharpnessSettings, SplitSharpnessSettings};
 use crate::models::{Model, Problem, RpcaFiles};
 use crate::report::{self, Estimated, Largest, Sharpness};

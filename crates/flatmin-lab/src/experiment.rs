@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::spec::{Billionths, Cell, Millionths, Sampling, Scale, Sweep};
+use crate::studies::bias::ImplicitBias;
 use crate::studies::depth_matrix::DepthMatrix;
 use crate::studies::estimators::Estimators;
 use crate::studies::ratings;
@@ -161,6 +162,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
     ratings::EXPERIMENT,
     Experiment::study::<Estimators>(),
     Experiment::study::<DepthMatrix>(),
+    Experiment::study::<ImplicitBias>(),
 ];
 
 const REGULARITY: &str = "where recovery is exact, flat factors are nearly norm-minimal and nearly \

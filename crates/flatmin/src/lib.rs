@@ -39,6 +39,10 @@
 //! let problem = QuadNet::from_arrays(2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0], vec![1.0, 0.0, 3.0])?;
 //! let flat = problem.flat().solve()?;
 //! # assert!((flat.matrix()[(0, 1)] - 1.0).abs() < 1e-6);
+//!
+//! let problem = Hadamard::from_arrays(2, 3, vec![1.0, 0.0, 1.0, 0.0, 1.0, 1.0], vec![2.0, 2.0])?;
+//! let sparse = problem.nuclear(2).solve()?; // two factors; flat(2) weighs the coordinates
+//! # assert!((sparse.x[2] - 2.0).abs() < 1e-6);
 //! # Ok::<(), Error>(())
 //! ```
 //!
@@ -49,6 +53,7 @@ pub use flatmin_bilinear as bilinear;
 pub use flatmin_completion as completion;
 pub use flatmin_core as core;
 pub use flatmin_covariance as covariance;
+pub use flatmin_hadamard as hadamard;
 pub use flatmin_quadnet as quadnet;
 pub use flatmin_rpca as rpca;
 pub use flatmin_sensing as sensing;
@@ -59,6 +64,7 @@ pub mod prelude {
     pub use flatmin_completion::Completion;
     pub use flatmin_core::{Error, Mat, MatRef, Objective, Program, Recovery, Status};
     pub use flatmin_covariance::Covariance;
+    pub use flatmin_hadamard::Hadamard;
     pub use flatmin_quadnet::QuadNet;
     pub use flatmin_rpca::RobustPca;
     pub use flatmin_sensing::Sensing;

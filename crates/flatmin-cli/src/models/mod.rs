@@ -2,12 +2,13 @@
 //!
 //! A further model is one more file with a [`Model`], and one more line in [`Models`] and in each
 //! match over it. Several named arrays come from a [`Source`](crate::read::Source), and every
-//! problem of linear measurements is [`Posed`]. Robust PCA has none: it splits the matrix itself, and
-//! has settings of its own.
+//! problem of linear measurements of a matrix is [`Posed`]. Robust PCA has none: it splits the matrix itself;
+//! products of factors are measured as one vector. Both have settings of their own.
 
 mod bilinear;
 mod completion;
 mod covariance;
+mod hadamard;
 mod posed;
 mod quadnet;
 mod quadratic;
@@ -17,6 +18,7 @@ mod sensing;
 pub use bilinear::BilinearFiles;
 pub use completion::{CompletionFiles, MOST_ENTRIES};
 pub use covariance::CovarianceFiles;
+pub use hadamard::{HadamardFiles, Sensed};
 pub use posed::{Posed, Problem};
 pub use quadnet::QuadNetFiles;
 pub use rpca::{Arrangement, Observed, RpcaFiles, Split};
@@ -27,13 +29,15 @@ use clap::{Args, Subcommand};
 use std::path::Path;
 
 /// What a subcommand does, and the model that it does it for: one of linear measurements, among them
-/// completion, whose entries may be ratings, and covariance, whose data are called probes, or a split.
+/// completion, whose entries may be ratings, and covariance, whose data are called probes, a split, or a
+/// product of factors.
 #[derive(Debug, Subcommand)]
 pub enum Models<
     Settings: Args,
     CompletionSettings: Args,
     SplitSettings: Args,
     CovarianceSettings: Args,
+    ProductSettings: Args,
 > {
     /// Matrix sensing: b_i = <A_i, X> with full measurement matrices A_i
     Sensing(Task<SensingFiles, Settings>),
@@ -49,6 +53,8 @@ pub enum Models<
     /// Network of quadratic activations: y_i = x_i^T X x_i with X = U1 U1^T - U2 U2^T
     #[command(name = "quadnet")]
     QuadNet(Task<QuadNetFiles, Settings>),
+    /// Sparse recovery by products of factors: b = A x with x = v_1 o ... o v_K
+    Hadamard(Task<HadamardFiles, ProductSettings>),
 }
 
 /// The files of a model beside the settings of a subcommand.

@@ -49,6 +49,19 @@ impl Source {
         }
     }
 
+    /// The array of a field that an archive may have or not; none without an archive.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn optional(&mut self, field: &str) -> Result<Option<Named>, Error> {
+        match &mut self.archive {
+            Some(archive) if archive.has(field) => {
+                Ok(Some(Named { place: archive.place(field), array: archive.read(field)? }))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// All files that were read, for messages.
     pub fn place(self) -> String {
         let mut files = self.files;
@@ -66,6 +79,21 @@ impl Named {
     /// As [`Array::into_vector`].
     pub fn into_vector(self) -> Result<Vec<f64>, Error> {
         self.array.into_vector(&self.place)
+    }
+
+    /// The number of an array with one element, whatever its dimensions, and where it lies.
+    ///
+    /// # Errors
+    /// When there is another number of elements.
+    pub fn into_number(self) -> Result<(f64, String), Error> {
+        let Named { array: Array { shape, values }, place } = self;
+        match values[..] {
+            [value] => Ok((value, place)),
+            _ => {
+                let expected = "() for a single number";
+                Err(Error::Shape { place, expected, got: super::tuple(&shape) })
+            }
+        }
     }
 
     /// Sizes `d1`, `d2` and the elements of a stack of matrices.

@@ -2,12 +2,14 @@
 
 mod completion;
 mod measured;
+mod product;
 mod split;
 mod wanted;
 mod watch;
 
 pub use completion::run as completion;
 pub use measured::run as measured;
+pub use product::run as product;
 pub use split::run as split;
 
 use crate::report::{self, Report};

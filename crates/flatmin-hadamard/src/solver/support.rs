@@ -1,0 +1,151 @@
+//! The exact end of a solve at two factors, from a guess of the support.
+//!
+//! With `S` the support of the solution and `sigma` its signs, `z` solves `B_S z_S = c` and `u` the
+//! equations `B_S^T u = sigma`; when then `|B^T u| <= 1` elsewhere, `<c, u> = sum |z_j|` and both are optimal.
+//! Each is the nearest to what is at hand that obeys its equations, by one pivoted QR decomposition of
+//! `B_S`, so that solutions and certificates that are not unique do no harm. Where rounding could carry a
+//! slope beyond one, the equations ask for a little less.
+
+use super::incumbent::Incumbent;
+use super::posed::Posed;
+use flatmin_core::linalg::{self, max_abs, norm};
+use flatmin_core::{Mat, MatMut, MatRef};
+
+/// Pivots below this part of the largest count as zero.
+const ZERO: f64 = 1e-11;
+
+/// Entries below this part of the largest count as zero in an exact end.
+const NOTHING: f64 = 1e-11;
+
+/// How far slopes off the support must stay from one for the solution to be the only one.
+const STRICT: f64 = 1e-7;
+
+/// Refinements against rounding.
+const REFINEMENTS: usize = 3;
+
+/// Tries the support that `z` and the slopes `s = B^T u` point at.
+pub(super) fn finish(posed: &Posed, z: &[f64], u: &[f64], s: &[f64], incumbent: &mut Incumbent) {
+    let total: f64 = z.iter().map(|z| z.abs()).sum();
+    let scale = total / posed.rank() as f64;
+    let likely = |j: &usize| z[*j].abs() > 0.1 * scale * (1.0 - s[*j].abs()).max(0.0);
+    let mut set: Vec<usize> = (0..z.len()).filter(likely).collect();
+    for pass in 0..3 {
+        if set.is_empty() || set.len() > 4 * posed.rank() {
+            return;
+        }
+        let Some(found) = exactly(posed, &set, z, u) else { return };
+        if pass == 0 {
+            incumbent.offer(posed, &found.z);
+            incumbent.offer_dual(posed, &found.u);
+        } else {
+            // Without what was but rounding.
+            incumbent.settle(posed, &found.z, &found.u);
+        }
+        let largest = max_abs(&found.z);
+        let kept: Vec<usize> =
+            set.iter().copied().filter(|&j| found.z[j].abs() > NOTHING * largest).collect();
+        let kept: Vec<usize> = kept.into_iter().filter(|&j| found.z[j] * z[j] > 0.0).collect();
+        if kept.len() == set.len() {
+            let mut off = vec![true; z.len()];
+            set.iter().for_each(|&j| off[j] = false);
+            let slopes = found.s.iter().zip(off).filter(|(_, off)| *off);
+            let most = slopes.fold(0.0, |m: f64, (s, _)| m.max(s.abs()));
+            if found.independent && most < 1.0 - STRICT && incumbent.gap() <= STRICT {
+                incumbent.unique = true;
+            }
+            return;
+        }
+        set = kept;
+    }
+}
+
+struct Found {
+    z: Vec<f64>,
+    u: Vec<f64>,
+    s: Vec<f64>,
+    /// Whether the columns of the support are independent.
+    independent: bool,
+}
+
+/// The nearest solutions of both systems of equations.
+fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> {
+    let (r, n) = (posed.rank(), set.len());
+    let factored = |sizes: &[f64]| {
+        let columns = Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
+        let (basis, upper, order) = linalg::pivoted_qr(columns.as_ref());
+        let most = if n > 0 { upper[(0, 0)].abs() } else { 0.0 };
+        let rank = (0..r.min(n)).take_while(|&i| upper[(i, i)].abs() > ZERO * most).count();
+        (basis, upper, order, rank)
+    };
+    let mut sizes: Vec<f64> = set.iter().map(|&j| 1.0 / norm(posed.b.col_as_slice(j))).collect();
+    let (mut basis, mut upper, mut order, mut rank) = factored(&sizes);
+    if rank < n {
+        // The change that is least relative to what is there keeps the signs.
+        sizes = set.iter().map(|&j| z[j].abs()).collect();
+        (basis, upper, order, rank) = factored(&sizes);
+    }
+    if rank == 0 {
+        return None;
+    }
+    let basis = basis.as_ref().subcols(0, rank);
+    let wide = upper.as_ref().subrows(0, rank);
+    let square = wide.subcols(0, rank);
+    let mut exact = vec![0.0; z.len()];
+    set.iter().for_each(|&j| exact[j] = z[j]);
+    if n < r && rank == n {
+        overdetermined(posed, set, &mut exact);
+    } else {
+        // [R11 R12]^T = Z T: the least-norm solution of [R11 R12] v = g is Z T^{-T} g.
+        let (frame, triangle) = linalg::thin_qr(wide.transpose());
+        for _ in 0..REFINEMENTS {
+            let residual = posed.residual(&exact);
+            let residual = MatRef::from_column_major_slice(&residual, r, 1);
+            let mut along = linalg::product(basis.transpose(), residual);
+            linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
+            let solved = linalg::product(frame.as_ref(), along.as_ref());
+            for (k, &at) in order.iter().enumerate() {
+                exact[set[at]] += sizes[at] * solved[(k, 0)];
+            }
+        }
+    }
+
+    let mut dual = u.to_vec();
+    let mut s = posed.adjoint(&dual);
+    for _ in 0..REFINEMENTS {
+        let y = posed.multipliers(&dual);
+        let errors = posed.slope_errors(&y);
+        let mut along = vec![0.0; rank];
+        for (k, along) in along.iter_mut().enumerate() {
+            let j = set[order[k]];
+            let wanted = z[j].signum() * (1.0 - 2.0 * errors[j]).max(0.0);
+            *along = sizes[order[k]] * (wanted - s[j]);
+        }
+        let mut column = MatMut::from_column_major_slice_mut(&mut along, rank, 1);
+        linalg::solve_upper_transpose(square, column.as_mut());
+        let step = linalg::product(basis, column.as_ref());
+        dual.iter_mut().enumerate().for_each(|(i, u)| *u += step[(i, 0)]);
+        s = posed.slopes(&posed.multipliers(&dual));
+    }
+    let finite = exact.iter().chain(&dual).all(|v| v.is_finite());
+    finite.then_some(Found { z: exact, u: dual, s, independent: rank == n })
+}
+
+/// Least squares on a support of fewer coordinates than measurements, where each of these counts by its own
+/// size and not by what the others leave of it.
+fn overdetermined(posed: &Posed, set: &[usize], z: &mut [f64]) {
+    let weights: Vec<f64> =
+        posed.rows.iter().map(|size| if *size > 0.0 { 1.0 / size } else { 0.0 }).collect();
+    let (m, n) = (weights.len(), set.len());
+    let sizes: Vec<f64> = set.iter().map(|&j| 1.0 / posed.columns[j]).collect();
+    let columns = Mat::from_fn(m, n, |i, k| weights[i] * posed.a[(i, set[k])] * sizes[k]);
+    let (frame, triangle) = linalg::thin_qr(columns.as_ref());
+    for _ in 0..REFINEMENTS {
+        let misfits = posed.misfits(z);
+        let weighed = Mat::from_fn(m, 1, |i, _| weights[i] * misfits[i]);
+        let mut along = linalg::product(frame.transpose(), weighed.as_ref());
+        linalg::solve_upper(triangle.as_ref(), along.as_mut());
+        for (k, &j) in set.iter().enumerate() {
+            z[j] += sizes[k] * along[(k, 0)] / posed.spread[j];
+        }
+    }
+}
