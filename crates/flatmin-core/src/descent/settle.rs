@@ -49,8 +49,8 @@ pub struct Settled {
 /// ```
 ///
 /// # Errors
-/// When the tolerance is not positive, the start has not as many finite numbers as the loss takes, or the loss is not finite
-/// there.
+/// When the tolerance is not positive, the start has not as many finite numbers as the loss takes, or the loss is
+/// not finite there.
 pub fn settle(loss: &dyn LeastSquares, start: &[f64], tolerance: f64) -> Result<Settled, Error> {
     check_positive("the tolerance of the loss", tolerance)?;
     check_point(loss.order(), start)?;

@@ -151,7 +151,8 @@ fn rank_one_has_a_closed_form(found: &[Found<'_>]) -> Claim {
                     one, whose trace is a closed form, and exactly those where it is recovered.",
         source: HERE,
         measured: format!(
-            "In {count} cases of recovery within {off:.0e} of the closed form; over all draws never more than {worst:.0e} above"
+            "In {count} cases of recovery within {off:.0e} of the closed form; over all draws never more than \
+             {worst:.0e} above"
         ),
         verdict: match count {
             0 => Verdict::NotDecided,

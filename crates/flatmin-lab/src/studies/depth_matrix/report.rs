@@ -7,9 +7,9 @@ use crate::report::{head, row as line};
 /// What the figure shows.
 pub(super) const CAPTION: &str = "\
 Flat factorisations into two, three and four layers beside the least nuclear norm (NUC), over the number of \
-measurements: the share of planted matrices recovered to 10⁻⁶, the mean distance to them, and the mean of ‖<i>X</i>‖<sub>*</sub> \
-over the least nuclear norm that fits. Dotted: the statistical dimension of NUC’s descent cone, where half of the \
-draws recover in theory.";
+measurements: the share of planted matrices recovered to 10⁻⁶, the mean distance to them, and the mean of \
+‖<i>X</i>‖<sub>*</sub> over the least nuclear norm that fits. Dotted: the statistical dimension of NUC’s \
+descent cone, where half of the draws recover in theory.";
 
 const LEAD: &str = "\
 <p>The loss is (1/<i>m</i>)‖<i>A</i>(<i>W</i><sub>1</sub>⋯<i>W</i><sub><i>L</i></sub>) − <i>b</i>‖² with square \
