@@ -438,3 +438,36 @@ fn least_distance(loss: &dyn LeastSquares, from: &[f64]) -> Result<f64, core::Er
     let on = settle(loss, &found.x, ON)?;
     Ok(if on.converged { distance(&on.x, from) } else { f64::INFINITY })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One draw of the smallest setting: the same bits twice, none below the optimum, and the method that descends
+    /// on the trace nearest to it at the full width.
+    #[test]
+    fn a_draw_is_a_function_of_its_seed_and_respects_the_bound() {
+        let tasks = ImplicitBias.tasks(Scale::Quick);
+        let rows = ImplicitBias.perform(&tasks[0], 1).unwrap();
+        assert_eq!(rows, ImplicitBias.perform(&tasks[0], 1).unwrap());
+        assert_ne!(rows, ImplicitBias.perform(&tasks[0], 2).unwrap());
+        assert_eq!(rows.len(), 3 * Method::ALL.len());
+        let on: Vec<&Row> = rows.iter().filter(|row| row.interpolates).collect();
+        assert!(on.len() > 30 && on.iter().all(|row| row.trace > 1.0 - 1e-6));
+        assert!(on.iter().all(|row| row.norm > 1.0 - 1e-6 && row.excursion > 1.0 - 1e-9));
+        let d = Setting::Sensing.order();
+        let wide = || on.iter().filter(|row| row.k == d);
+        let flattest = wide().min_by(|a, b| a.trace.total_cmp(&b.trace)).unwrap();
+        assert_eq!(flattest.method, Method::OnTrace);
+        let smallest = wide().min_by(|a, b| a.norm.total_cmp(&b.norm)).unwrap();
+        assert!(matches!(smallest.method, Method::WeightDecay | Method::Gradient), "{smallest:?}");
+    }
+
+    #[test]
+    fn quantiles_lie_between_neighbours() {
+        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile(&[3.0], 0.25), Some(3.0));
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.5), Some(2.0));
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), Some(3.0));
+    }
+}
