@@ -10,10 +10,10 @@
 //! in the coordinates `(vec L, vec R)`, column-major. Where everything is seen it is
 //! [`PopulationHessian`], which does not form `M`.
 
-use crate::loss::{Majoriser, check, difference, squared};
+use crate::loss::{Majoriser, check, counts, difference, squared};
 use flatmin_core::flatness::{PairOperator, PopulationHessian, SymmetricOperator};
 use flatmin_core::linalg::{accumulate, multiply, product};
-use flatmin_core::loss::{Loss, check_point};
+use flatmin_core::loss::{Loss, Traced, check_point};
 use flatmin_core::operator::{stack, unstack};
 use flatmin_core::{Error, Mat, MatMut, MatRef, error::finite};
 
@@ -225,11 +225,52 @@ impl Loss for OfWidth<'_> {
     }
 }
 
+/// The scaled trace `(2/d1) sum_j n_j |R_j|^2 + (2/d2) sum_i n_i |L_i|^2` for the numbers `n` of entries seen in a
+/// row or a column: `2 |L|_F^2 + 2 |R|_F^2` where all are.
+///
+/// ```
+/// use flatmin_rpca::core::loss::Traced;
+/// use flatmin_rpca::{Mat, RobustLoss, RobustPca};
+/// let problem = RobustPca::new(Mat::full(1, 1, 1.0).as_ref())?;
+/// let one = Mat::full(1, 1, 1.0);
+/// let majoriser = RobustLoss::new(&problem, 0.0)?.majoriser(one.as_ref(), one.as_ref())?;
+/// let mut gradient = [0.0; 2];
+/// assert_eq!(majoriser.of_width(1)?.trace_and_gradient(&[2.0, 3.0], &mut gradient)?, 26.0);
+/// assert_eq!(gradient, [8.0, 12.0]);
+/// # Ok::<(), flatmin_rpca::Error>(())
+/// ```
+impl Traced for OfWidth<'_> {
+    fn weights(&self) -> Vec<f64> {
+        let ((rows, cols), k) = (self.majoriser.problem.shape(), self.width);
+        [vec![1.0 / rows as f64; rows * k], vec![1.0 / cols as f64; cols * k]].concat()
+    }
+
+    fn trace_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64, Error> {
+        check_point(self.order(), x)?;
+        check_point(self.order(), gradient)?;
+        let (rows, cols) = self.majoriser.problem.shape();
+        let (seen_in_rows, seen_in_cols) = counts(self.majoriser.problem);
+        let (left, right) = gradient.split_at_mut(rows * self.width);
+        let (l, r) = x.split_at(rows * self.width);
+        let mut trace = 0.0;
+        for (factor, out, seen, other) in
+            [(l, left, &seen_in_rows, cols), (r, right, &seen_in_cols, rows)]
+        {
+            for ((x, g), n) in factor.iter().zip(out).zip(seen.iter().cycle()) {
+                *g = 4.0 * n * x / other as f64;
+                trace += 0.5 * *g * x;
+            }
+        }
+        Ok(trace)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{RobustLoss, RobustPca};
-    use flatmin_core::loss::check::curvature;
+    use flatmin_core::descent::{Descent, End, OnTrace};
+    use flatmin_core::loss::check::{curvature, traced};
     use flatmin_core::rng::{Role, Stream};
 
     /// Square, wide, tall and tiny, seen in full and in part, and wide enough for several pieces.
@@ -268,6 +309,9 @@ mod tests {
                     "{rows} x {cols}: {found:?}"
                 );
 
+                let [trace, slope] = traced(&flat, &x, 2).unwrap();
+                assert!(trace < 1e-13 && slope < 1e-9, "{rows} x {cols}: {trace:e}, {slope:e}");
+
                 let (l, r) = flat.factors(&x);
                 let hessian = majoriser.hessian(l, r).unwrap();
                 let v = s.gaussian_matrix(hessian.order(), 7);
@@ -293,6 +337,24 @@ mod tests {
                 assert_eq!((value, (&gl, &gr)), (hessian.value(), hessian.gradient()));
             }
         }
+    }
+
+    /// Descent on majoriser and trace lowers the one and the other.
+    #[test]
+    fn descent_methods_take_the_majoriser() {
+        let y = Mat::from_fn(6, 5, |i, j| if (i, j) == (2, 1) { 9.0 } else { 1.0 });
+        let problem = RobustPca::new(y.as_ref()).unwrap();
+        let (l, r) = (Mat::full(6, 2, 0.7), Mat::full(5, 2, 0.7));
+        let majoriser =
+            RobustLoss::new(&problem, 8.0).unwrap().majoriser(l.as_ref(), r.as_ref()).unwrap();
+        let flat = majoriser.of_width(2).unwrap();
+        let start = Stream::new(1, "majoriser", 0, 0, Role::Start).gaussian_vector(flat.order());
+        let end = Descent::default().run(&mut OnTrace::new(&flat), &start).unwrap();
+        assert_eq!(end.end, End::Settled);
+        // The ones are 30^{1/2} u v^T: the least scaled trace of factors of theirs is 4 * 30^{1/2}.
+        let trace = flat.trace_and_gradient(&end.x, &mut vec![0.0; end.x.len()]).unwrap();
+        assert!((trace / (4.0 * 30f64.sqrt()) - 1.0).abs() < 0.02, "{trace}");
+        assert!(end.loss < 1e-3, "{}", end.loss);
     }
 
     #[test]

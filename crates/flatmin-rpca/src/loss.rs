@@ -258,7 +258,7 @@ pub(crate) fn squared(
 }
 
 /// Entries seen in each row and in each column.
-fn counts(problem: &RobustPca) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn counts(problem: &RobustPca) -> (Vec<f64>, Vec<f64>) {
     let Some(seen) = &problem.seen else {
         return (vec![problem.cols as f64; problem.rows], vec![problem.rows as f64; problem.cols]);
     };
