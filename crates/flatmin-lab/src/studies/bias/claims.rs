@@ -36,17 +36,18 @@ pub(super) fn of(runs: Runs<'_>) -> Vec<Claim> {
             (Method::OnTrace, large),
         ),
         near_flat(
-            "So does descent under label noise.",
+            "Descent under label noise ends within 5 % of the flat optimum, at every width.",
             "Blanc et al. 2020; Damian, Ma, Lee 2021",
             (Method::LabelNoise, large),
         ),
         near_flat(
-            "So does noise-injected descent.",
+            "Noise-injected descent ends within 5 % of the flat optimum, at every width.",
             "expansion of the smoothed loss",
             (Method::NoiseInjection, large),
         ),
         near_flat(
-            "So does sharpness-aware minimisation with one measurement at a time.",
+            "Sharpness-aware minimisation with one measurement at a time ends within 5 % of the flat optimum, at \
+             every width.",
             "Wen, Ma, Li 2023",
             (Method::SamSingle, large),
         ),
@@ -136,11 +137,11 @@ fn judged(
         .collect();
     let ends = |best: fn(f64, f64) -> f64| known.iter().map(|(value, _)| *value).reduce(best);
     let (Some(least), Some(most)) = (ends(f64::min), ends(f64::max)) else {
-        let measured = "too few runs reached the zero set".to_owned();
+        let measured = "Too few runs reached the zero set".to_owned();
         return Claim { statement, source, measured, verdict: Verdict::NotDecided };
     };
     let mut measured =
-        format!("median {quantity} from {least:.4} to {most:.4} in {} groups", known.len());
+        format!("Median {quantity} from {least:.4} to {most:.4} in {} groups", known.len());
     if known.len() < medians.len() {
         let few = medians.len() - known.len();
         measured
@@ -162,7 +163,7 @@ fn none_is_below(runs: Runs<'_>) -> Claim {
         statement: "No interpolating factors of any width have a scaled trace below the flat optimum.",
         source: THEORY,
         measured: match least {
-            None => "no run reached the zero set".to_owned(),
+            None => "No run reached the zero set".to_owned(),
             Some(least) => format!(
                 "{} of {} runs reached the zero set, with {least:.9} of the optimum or more; the \
                  optimum is certified to a gap of {gap:.0e}",
@@ -181,8 +182,8 @@ fn none_is_below(runs: Runs<'_>) -> Claim {
 /// Two claims in one: the eigenvalue is not above that of the flat factors, and the trace is above theirs.
 fn sam_lowers_the_largest_eigenvalue(runs: Runs<'_>) -> Claim {
     let which = [(Method::Sam, Start::Large)];
-    let statement = "With all measurements at a time it does not end flat: at width d the largest eigenvalue of \
-                     its Hessian is below that at the flat factors, its scaled trace more than 10 % above theirs.";
+    let statement = "Sharpness-aware minimisation with all measurements does not end flat: at width d its largest eigenvalue \
+                     is below that at the flat factors, its scaled trace more than 10 % above theirs.";
     let source = "Wen, Ma, Li 2023";
     let eigenvalue = judged(
         statement,
@@ -227,7 +228,7 @@ fn both(a: Claim, b: Claim) -> Claim {
         (Verdict::Held, Verdict::Held) => Verdict::Held,
         _ => Verdict::NotDecided,
     };
-    Claim { measured: format!("{}; {}", a.measured, b.measured), verdict, ..a }
+    Claim { measured: format!("{}. {}", a.measured, b.measured), verdict, ..a }
 }
 
 #[cfg(test)]

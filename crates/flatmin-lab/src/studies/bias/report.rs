@@ -1,7 +1,7 @@
 //! Implicit bias: what was run, in words, and where each method ended at each width.
 
 use super::methods::{BATCH, Method};
-use super::{Row, Runs, Setting, quantile};
+use super::{LIMIT, Row, Runs, Setting, quantile};
 use crate::figure::escape;
 use crate::report::{head, row};
 
@@ -34,6 +34,20 @@ pub(super) fn write(page: &mut String, runs: Runs<'_>) {
         ));
     }
     page.push_str("</ul>\n");
+    let mut ends: Vec<(&str, usize)> = Vec::new();
+    for end in runs.0.iter().map(|row| row.end.as_str()) {
+        match ends.iter_mut().find(|(known, _)| *known == end) {
+            Some((_, count)) => *count += 1,
+            None => ends.push((end, 1)),
+        }
+    }
+    let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{end} {count}")).collect();
+    page.push_str(&format!(
+        "<p>How runs ended, before they were brought onto the zero set: {}. Methods without a bias interpolate when \
+         their residual is below 10<sup>−4</sup> of the targets; the limit is {LIMIT} steps, and what it ends counts \
+         with where it was.</p>\n",
+        escape(&ends.join(", "))
+    ));
     let names = [
         "method, width",
         "on the zero set",
