@@ -182,8 +182,8 @@ fn none_is_below(runs: Runs<'_>) -> Claim {
 /// Two claims in one: the eigenvalue is not above that of the flat factors, and the trace is above theirs.
 fn sam_lowers_the_largest_eigenvalue(runs: Runs<'_>) -> Claim {
     let which = [(Method::Sam, Start::Large)];
-    let statement = "Sharpness-aware minimisation with all measurements does not end flat: at width d its largest eigenvalue \
-                     is below that at the flat factors, its scaled trace more than 10 % above theirs.";
+    let statement = "Sharpness-aware minimisation with all measurements does not end flat: at width d its largest \
+                     eigenvalue is below that at the flat factors, its scaled trace more than 10 % above theirs.";
     let source = "Wen, Ma, Li 2023";
     let eigenvalue = judged(
         statement,
