@@ -6,6 +6,7 @@
 //! | interior point, with an exact end on the support | `interior_point.rs`, `support.rs` | `p = 1`: two factors |
 //! | Newton on the dual | `newton.rs` | `1 < p < 2` |
 
+mod frame;
 mod incumbent;
 mod interior_point;
 mod newton;
@@ -95,7 +96,7 @@ fn closed_form(posed: &Posed, incumbent: &mut Incumbent) {
     incumbent.offer_dual(posed, &u);
     incumbent.offer(posed, &z);
     if posed.p == 1.0 {
-        let set = support::guess(posed, &z, &s);
+        let set = support::guess(posed.rank(), &z, &s);
         support::finish(posed, set, &z, &u, incumbent);
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn search(
         let theta: Vec<f64> =
             s.iter().map(|s| s.abs().max(FLOOR * largest).powf(q - 2.0)).collect();
         let mut z: Vec<f64> = s.iter().map(|s| s.signum() * s.abs().powf(q - 1.0)).collect();
-        let normal = posed.normal(&theta);
+        let normal = posed.b.normal(&theta, 0.0);
         let mut v = posed.residual(&z);
         normal.solve_vector(&mut v);
         let step: Vec<f64> = v.iter().map(|v| v / (q - 1.0)).collect();
