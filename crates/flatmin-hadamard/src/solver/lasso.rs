@@ -21,6 +21,18 @@ use flatmin_core::{Mat, MatMut, MatRef};
 /// Gap below which supports are tried.
 const CLOSE: f64 = 0.1;
 
+/// Supports of more coordinates than these and four times the rank are not tried.
+const FEW: usize = 64;
+
+/// Gap below which every support is tried.
+const NEAR: f64 = 1e-4;
+
+/// How far slopes may seem beyond one at a solution.
+const SLACK: f64 = 1e-10;
+
+/// Steps for the support once the gap is small enough.
+const AGAIN: usize = 2;
+
 /// Steps without progress before giving up, and solves until a bound on the misfit is met.
 const PATIENCE: usize = 8;
 const SOLVES: usize = 60;
@@ -45,19 +57,21 @@ pub(super) fn search(noisy: &mut Noisy<'_>, part: f64, monitor: &mut Monitor<'_>
     };
     let (mut low, mut high) = (0.0, noisy.largest_penalty());
     let mut lambda = high * (delta / norm(&noisy.c)).min(0.5);
-    for _ in 0..SOLVES {
-        let Some(Solved { z, piece }) = at(noisy, lambda, part, monitor) else { return };
+    for turn in 0..SOLVES {
+        let Some(Solved { z, u, piece }) = at(noisy, lambda, part, monitor) else { return };
         noisy.enclose(&z);
+        noisy.offer_dual(&noisy.lift(&u, lambda));
         let misfit = norm(&misfits(noisy, &z));
         if misfit > delta {
             high = lambda;
         } else {
             low = lambda;
         }
-        let mut next = None;
+        // Without a support as if the misfit were a multiple of the penalty.
+        let mut next = Some(lambda * delta / misfit);
         if let Some(piece) = piece {
-            next = piece.penalty(delta);
-            if let Some(lambda) = next {
+            if let Some(lambda) = piece.penalty(delta) {
+                next = Some(lambda);
                 noisy.offer(&piece.z(noisy, lambda));
                 noisy.offer_dual(&noisy.lift(&piece.u(lambda), lambda));
                 piece.settle(noisy, lambda);
@@ -67,7 +81,8 @@ pub(super) fn search(noisy: &mut Noisy<'_>, part: f64, monitor: &mut Monitor<'_>
             return;
         }
         let middle = if low > 0.0 { (low * high).sqrt() } else { 0.1 * high };
-        lambda = next.filter(|next| low < *next && *next < high).unwrap_or(middle);
+        let inside = |next: &f64| low < *next && *next < high && turn % 4 < 3;
+        lambda = next.filter(inside).unwrap_or(middle);
     }
 }
 
@@ -79,6 +94,7 @@ fn misfits(noisy: &Noisy<'_>, z: &[f64]) -> Vec<f64> {
 /// The solution at a penalty, and the support that gives it where that was found.
 struct Solved {
     z: Vec<f64>,
+    u: Vec<f64>,
     piece: Option<Piece>,
 }
 
@@ -86,6 +102,7 @@ struct Solved {
 struct Best {
     lambda: f64,
     z: Vec<f64>,
+    u: Vec<f64>,
     upper: f64,
     lower: f64,
 }
@@ -106,7 +123,11 @@ impl Best {
         let size = max_abs(&noisy.frame.adjoint(u)).max(1.0);
         let step = self.lambda / size;
         let value = step * dot(&noisy.c, u) - 0.5 * step * step * dot(u, u);
-        self.lower = self.lower.max(value + 0.5 * noisy.apart * noisy.apart);
+        let value = value + 0.5 * noisy.apart * noisy.apart;
+        if value > self.lower {
+            self.lower = value;
+            self.u = u.to_vec();
+        }
     }
 
     fn gap(&self) -> f64 {
@@ -125,29 +146,46 @@ fn at(noisy: &mut Noisy<'_>, lambda: f64, part: f64, monitor: &mut Monitor<'_>) 
         slopes.iter().map(|s| t * s).collect::<Vec<f64>>()
     };
     let mut at = Iterate::start(noisy.frame.rank(), &start, lambda);
-    let mut best = Best { lambda, z: vec![0.0; start.len()], upper: f64::INFINITY, lower: 0.0 };
+    let mut best = Best {
+        lambda,
+        z: vec![0.0; start.len()],
+        u: at.u.clone(),
+        upper: f64::INFINITY,
+        lower: 0.0,
+    };
     let (mut stuck, mut least, mut last, mut piece) = (0, f64::INFINITY, Vec::new(), None);
     loop {
-        let z = at.z();
-        let s = noisy.frame.adjoint(&at.u);
+        let theta = at.theta();
+        let normal = noisy.frame.normal(&theta, lambda);
+        // The nearest that obey the equations, in the metric of the step.
+        let (mut z, mut u) = (at.z(), at.u.clone());
+        for _ in 0..2 {
+            let mut v = off(noisy, &z, &u, lambda);
+            normal.solve_vector(&mut v);
+            let more = noisy.frame.adjoint(&v);
+            z.iter_mut().zip(theta.iter().zip(more)).for_each(|(z, (theta, s))| *z += theta * s);
+            axpy(1.0, &v, &mut u);
+        }
+        let s = noisy.frame.adjoint(&u);
         best.offer(noisy, &z);
-        best.offer_dual(noisy, &at.u);
+        best.offer_dual(noisy, &u);
         if asked {
             noisy.offer(&z);
-            noisy.offer_dual(&noisy.lift(&at.u, lambda));
+            noisy.offer_dual(&noisy.lift(&u, lambda));
         }
+        let mut exact = false;
         if best.gap() <= CLOSE {
             let set = support::guess(noisy.frame.rank(), &z, &s);
-            if set == last || best.gap() <= 1e-4 {
-                if let Some(found) = finish(noisy, set.clone(), &z, &mut best) {
-                    piece = Some(found);
-                }
+            if set == last || best.gap() <= NEAR {
+                (piece, exact) = match finish(noisy, set.clone(), &z, &mut best) {
+                    Some((found, exact)) => (Some(found), exact),
+                    None => (piece, false),
+                };
             }
             last = set;
         }
         let gap = if asked { noisy.gap().max(best.gap()) } else { best.gap() };
-        let residual: Vec<f64> =
-            misfits(noisy, &z).iter().zip(&at.u).map(|(r, u)| r - lambda * u).collect();
+        let residual = off(noisy, &at.z(), &at.u, lambda);
         let measure = gap.max(at.complementarity() * lambda / best.upper);
         stuck = if measure < 0.9 * least { 0 } else { stuck + 1 };
         least = least.min(measure);
@@ -155,18 +193,30 @@ fn at(noisy: &mut Noisy<'_>, lambda: f64, part: f64, monitor: &mut Monitor<'_>) 
         let nonzeros = s.iter().filter(|s| s.abs() > 0.999).count();
         let (upper, lower) = (noisy.upper(), noisy.lower());
         let go = monitor.tick("interior point", upper, lower, feasibility, nonzeros);
-        if !go || gap <= part || stuck >= PATIENCE || !at.is_finite() {
-            return (monitor.stop.is_none()).then_some(Solved { z: best.z, piece });
+        // The gap may be small before the support is known, where the penalty is.
+        let done = gap <= part && (exact || stuck >= AGAIN);
+        if !go || done || stuck >= PATIENCE || !at.is_finite() {
+            return (monitor.stop.is_none()).then_some(Solved { z: best.z, u: best.u, piece });
         }
-        let normal = noisy.frame.normal(&at.theta(), lambda);
         at.proceed(&noisy.frame, &normal, &residual);
     }
 }
 
-/// Tries a support, with the signs of `z`, and what is left of it without the coordinates whose signs are others.
-fn finish(noisy: &mut Noisy<'_>, mut set: Vec<usize>, z: &[f64], best: &mut Best) -> Option<Piece> {
+/// `c - H z - lambda u`.
+fn off(noisy: &Noisy<'_>, z: &[f64], u: &[f64], lambda: f64) -> Vec<f64> {
+    misfits(noisy, z).iter().zip(u).map(|(r, u)| r - lambda * u).collect()
+}
+
+/// Tries a support, with the signs of `z`, and what is left of it without the coordinates whose signs are others;
+/// whether it is the solution's.
+fn finish(
+    noisy: &mut Noisy<'_>,
+    mut set: Vec<usize>,
+    z: &[f64],
+    best: &mut Best,
+) -> Option<(Piece, bool)> {
     for _ in 0..3 {
-        if set.is_empty() || set.len() > 4 * noisy.frame.rank() {
+        if set.is_empty() || set.len() > 4 * noisy.frame.rank() + FEW {
             return None;
         }
         let piece = Piece::new(noisy, &set, z)?;
@@ -183,7 +233,8 @@ fn finish(noisy: &mut Noisy<'_>, mut set: Vec<usize>, z: &[f64], best: &mut Best
             }
         }
         if found {
-            return Some(piece);
+            let most = max_abs(&noisy.frame.adjoint(&u));
+            return Some((piece, most <= 1.0 + SLACK));
         }
         set = kept;
     }
