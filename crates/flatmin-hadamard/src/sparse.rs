@@ -71,7 +71,9 @@ impl fmt::Display for Warning {
 /// ```
 ///
 /// the last factor being `max_j |s_j| / w_j` at `k = 2`; it is at most 1 for [`Sparse::dual`]. Sums run over
-/// the coordinates that some measurement depends on.
+/// the coordinates that some measurement depends on. Without `A x = b` the difference `<b - A x, y>` remains, at
+/// most `delta |y|` within a noise bound, and at most `|A x - b|^2 / (2 lambda) + lambda |y|^2 / 2` beside a
+/// penalty, which are the bounds of [`Sparse::lower_bound`].
 ///
 /// ```
 /// use flatmin_hadamard::Hadamard;

@@ -126,7 +126,7 @@ pub(super) fn search(noisy: &mut Noisy<'_>, part: f64, monitor: &mut Monitor<'_>
 fn at(
     noisy: &Noisy<'_>,
     rho: f64,
-    u: &mut Vec<f64>,
+    u: &mut [f64],
     monitor: &mut Monitor<'_>,
 ) -> Option<(Vec<f64>, Vec<f64>)> {
     let (q, frame) = (noisy.posed.q, &noisy.frame);
@@ -160,7 +160,7 @@ fn at(
             let change = |(z, (t, s)): (&mut f64, (&f64, &f64))| *z += (q - 1.0) * t * s;
             z.iter_mut().zip(theta.iter().zip(&along)).for_each(change);
             axpy(1.0, &v, u);
-            let mut du = u.clone();
+            let mut du = u.to_vec();
             normal.solve_vector(&mut du);
             du.iter_mut().for_each(|v| *v /= q - 1.0);
             return Some((z, du));

@@ -69,13 +69,13 @@ pub(super) fn search(noisy: &mut Noisy<'_>, part: f64, monitor: &mut Monitor<'_>
         }
         // Without a support as if the misfit were a multiple of the penalty.
         let mut next = Some(lambda * delta / misfit);
-        if let Some(piece) = piece {
-            if let Some(lambda) = piece.penalty(delta) {
-                next = Some(lambda);
-                noisy.offer(&piece.z(noisy, lambda));
-                noisy.offer_dual(&noisy.lift(&piece.u(lambda), lambda));
-                piece.settle(noisy, lambda);
-            }
+        if let Some(piece) = piece
+            && let Some(lambda) = piece.penalty(delta)
+        {
+            next = Some(lambda);
+            noisy.offer(&piece.z(noisy, lambda));
+            noisy.offer_dual(&noisy.lift(&piece.u(lambda), lambda));
+            piece.settle(noisy, lambda);
         }
         if noisy.gap() <= part || monitor.stop.is_some() || high - low <= 1e-15 * high {
             return;
