@@ -4,7 +4,8 @@
 //! maximisers of its dual
 //!
 //! ```text
-//! phi(u) = <b, u> - (1/q) |s|_q^q - (rho/2) |u|^2,   s = H^T u,      grad = b - H z - rho u,  z_j = |s_j|^{q-1} sign s_j
+//! phi(u) = <b, u> - (1/q) |s|_q^q - (rho/2) |u|^2,   s = H^T u
+//! grad   = b - H z - rho u,                          z_j = |s_j|^{q-1} sign s_j
 //! ```
 //!
 //! with the misfit `b - H z = rho u`, so that `delta = rho |u|`, `lambda = rho |s|_q` and `y = u / |s|_q`. Newton's

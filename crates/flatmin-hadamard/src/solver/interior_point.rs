@@ -7,9 +7,10 @@
 //! B diag(x/w + x'/w') B^T du = c - B z - B (r/w - r'/w'),        dx = (r + x ds)/w,   dx' = (r' - x' ds)/w'.
 //! ```
 //!
-//! (with the multiple `slack` of `u` in the equations, as for targets with noise, `slack I` is added). `u = 0` and the least-norm `z` are a start. Predictor and corrector are those of S. Mehrotra, *On the
-//! implementation of a primal-dual interior point method*, SIAM Journal on Optimization 2, 1992. Every
-//! iterate is tried as a guess of the support (`support.rs`), which ends the solve exactly.
+//! and with a multiple `slack` of `u` in the equations, as for targets with noise, `slack I` is added. `u = 0` and
+//! the least-norm `z` are a start. Predictor and corrector are those of S. Mehrotra, *On the implementation
+//! of a primal-dual interior point method*, SIAM Journal on Optimization 2, 1992. Every iterate is tried as a
+//! guess of the support (`support.rs`), which ends the solve exactly.
 
 use super::frame::{Frame, Normal};
 use super::incumbent::Incumbent;

@@ -7,8 +7,8 @@
 //! b - H z = rest + lambda g,     rest = b - Q Q^T b,   g = Q R^{-T} sigma,       H_S z_S = Q Q^T b - lambda g,
 //! ```
 //!
-//! which also gives the `lambda` of a bound on the misfit, `delta^2 = |rest|^2 + lambda^2 |g|^2`, as long as support and
-//! signs are right: each solve at a `lambda` gives the next, until they are.
+//! which also gives the `lambda` of a bound on the misfit, `delta^2 = |rest|^2 + lambda^2 |g|^2`, as long as
+//! support and signs are right: each solve at a `lambda` gives the next, until they are.
 
 use super::interior_point::Iterate;
 use super::noisy::{Goal, Noisy};
