@@ -98,7 +98,13 @@ pub(super) fn search(noisy: &mut Noisy<'_>, part: f64, monitor: &mut Monitor<'_>
     let mut stuck = 0;
     for _ in 0..ROOTS {
         let rho = log.exp();
-        let Some((z, du)) = at(noisy, rho, &mut u, monitor) else { return };
+        let Some((z, du)) = at(noisy, rho, &mut u, monitor) else {
+            let s = noisy.frame.adjoint(&u);
+            let z: Vec<f64> = s.iter().map(|s| s.signum() * s.abs().powf(q - 1.0)).collect();
+            noisy.offer(&z);
+            noisy.offer_dual(&noisy.lift(&u, rho));
+            return;
+        };
         let s = noisy.frame.adjoint(&u);
         let before = noisy.gap();
         noisy.offer(&z);

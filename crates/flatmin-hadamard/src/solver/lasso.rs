@@ -58,7 +58,7 @@ pub(super) fn search(noisy: &mut Noisy<'_>, part: f64, monitor: &mut Monitor<'_>
     let (mut low, mut high) = (0.0, noisy.largest_penalty());
     let mut lambda = high * (delta / norm(&noisy.c)).min(0.5);
     for turn in 0..SOLVES {
-        let Some(Solved { z, u, piece }) = at(noisy, lambda, part, monitor) else { return };
+        let Solved { z, u, piece } = at(noisy, lambda, part, monitor);
         noisy.enclose(&z);
         noisy.offer_dual(&noisy.lift(&u, lambda));
         let misfit = norm(&misfits(noisy, &z));
@@ -135,8 +135,8 @@ impl Best {
     }
 }
 
-/// Solves the penalised form at `lambda`; `None` once the solve must stop.
-fn at(noisy: &mut Noisy<'_>, lambda: f64, part: f64, monitor: &mut Monitor<'_>) -> Option<Solved> {
+/// Solves the penalised form at `lambda`, as far as the monitor lets it.
+fn at(noisy: &mut Noisy<'_>, lambda: f64, part: f64, monitor: &mut Monitor<'_>) -> Solved {
     let asked = matches!(noisy.goal, Goal::Penalty(_));
     let start = {
         // The best multiple of H^T b.
@@ -196,7 +196,7 @@ fn at(noisy: &mut Noisy<'_>, lambda: f64, part: f64, monitor: &mut Monitor<'_>) 
         // The gap may be small before the support is known, where the penalty is.
         let done = gap <= part && (exact || stuck >= AGAIN);
         if !go || done || stuck >= PATIENCE || !at.is_finite() {
-            return (monitor.stop.is_none()).then_some(Solved { z: best.z, u: best.u, piece });
+            return Solved { z: best.z, u: best.u, piece };
         }
         at.proceed(&noisy.frame, &normal, &residual);
     }

@@ -4,6 +4,7 @@ use super::{DEPTHS, assert_certified, image, largest, matrices, norm};
 use crate::{Depth, Hadamard, Objective, Program, Sparse, Status, Warning};
 use flatmin_core::rng::{Role, Stream};
 use flatmin_core::{Error, Mat};
+use std::ops::ControlFlow;
 
 fn program(problem: &Hadamard, depth: Depth, weighted: bool) -> Program<'_> {
     if weighted { problem.flat(depth) } else { problem.nuclear(depth) }
@@ -357,4 +358,33 @@ fn what_a_caller_gets_wrong_is_an_error() {
     let answer = problem.flat(2).penalty(0.1).noise(0.5).solve().unwrap();
     assert_eq!(answer.noise, Some(0.5));
     assert_eq!(answer.objective_kind, Objective::Flat);
+}
+
+/// What was proved until the end of an early end holds, and more iterations prove more.
+#[test]
+fn early_ends_keep_what_was_proved() {
+    let mut s = Stream::new(13, "hadamard noise", 0, 0, Role::Measurements);
+    let problem = Hadamard::new(s.gaussian_matrix(20, 50), s.gaussian_vector(20)).unwrap();
+    let size = norm(problem.targets(), 2.0);
+    for depth in [2, 3] {
+        let most = problem.flat(depth).largest_penalty().unwrap();
+        let forms =
+            || [problem.flat(depth).noise(0.1 * size), problem.flat(depth).penalty(0.1 * most)];
+        let optima = forms().map(|form| form.solve().unwrap().objective);
+        for limit in [1, 3] {
+            for (form, optimum) in forms().into_iter().zip(optima) {
+                let answer = form.max_iterations(limit).tolerance(1e-13).solve().unwrap();
+                assert_eq!((answer.status, answer.iterations), (Status::IterationLimit, limit));
+                let says = format!("depth {depth}, {limit}: {answer:?}");
+                assert!(answer.lower_bound <= optimum * (1.0 + 1e-12), "{says}");
+                assert!(limit == 1 || answer.lower_bound > 0.0, "{says}");
+                let feasible = answer.feasibility == 0.0 || answer.noise.is_none();
+                assert!(!feasible || answer.objective >= optimum * (1.0 - 1e-12), "{says}");
+            }
+        }
+        for form in forms() {
+            let stopped = form.observe(|_| ControlFlow::Break(())).solve().unwrap();
+            assert_eq!((stopped.status, stopped.iterations), (Status::Interrupted, 1));
+        }
+    }
 }
