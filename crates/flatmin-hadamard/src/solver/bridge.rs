@@ -222,19 +222,21 @@ pub(super) fn by_singular_values(noisy: &mut Noisy<'_>) -> Result<(), Error> {
         log = next;
     }
     let rho = log.exp();
-    let scale = |power: i32| -> Vec<f64> {
+    let combine = |frame: MatRef<'_, f64>, power: i32, rho: f64| -> Vec<f64> {
         let part = |(beta, sigma): (&f64, &f64)| sigma.powi(power) * beta / (sigma * sigma + rho);
-        beta.iter().zip(sigma).map(part).collect()
-    };
-    let combine = |frame: MatRef<'_, f64>, parts: &[f64]| -> Vec<f64> {
-        let parts = MatRef::from_column_major_slice(parts, parts.len(), 1);
+        let parts: Vec<f64> = beta.iter().zip(sigma).map(part).collect();
+        let parts = MatRef::from_column_major_slice(&parts, parts.len(), 1);
         linalg::product(frame, parts).col_as_slice(0).to_vec()
     };
-    let z = combine(svd.v.as_ref(), &scale(1));
-    let mut u = combine(svd.u.as_ref(), &scale(0));
+    let mut u = combine(svd.u.as_ref(), 0, rho);
     axpy(1.0 / rho, &outside, &mut u);
-    noisy.offer(&z);
-    noisy.enclose(&z);
     noisy.offer_dual(&noisy.lift(&u, rho));
+    // A little less, where rounding carries the misfit beyond its bound.
+    let mut less = f64::EPSILON;
+    noisy.offer(&combine(svd.v.as_ref(), 1, rho));
+    while noisy.best.is_none() && less < 1e-6 {
+        noisy.offer(&combine(svd.v.as_ref(), 1, rho * (1.0 - less)));
+        less *= 2.0;
+    }
     Ok(())
 }
