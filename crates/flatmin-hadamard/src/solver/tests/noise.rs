@@ -133,7 +133,6 @@ fn optima_are_those_of_another_solver() {
         let what = format!("{m} x {d}, depth {k}, {weighted}, {penalised}");
         audit(&what, &problem, &answer);
         let apart = (answer.objective / optimum - 1.0).abs();
-
         assert!(apart < 1e-7, "{what}: {apart:e}");
     }
 }
