@@ -17,6 +17,8 @@
 //! and the limit of many is a weighted least norm, which do not: L. Ding, D. Drusvyatskiy, M. Fazel,
 //! Z. Harchaoui, *Flat minima generalize for low-rank matrix recovery*, Information and Inference 13(2),
 //! 2024 (arXiv 2203.03756), on the effect of depth. Every answer carries a vector `y` that proves it.
+//! Targets with noise have a penalised form and one with a bound on the misfit ([`Program::penalty`],
+//! [`Program::noise`]; at two factors the LASSO and basis pursuit denoising), proved likewise.
 //! [`theory`] has the numbers, [`Planted`] the problems to try them on.
 //!
 //! ```

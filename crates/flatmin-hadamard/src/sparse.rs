@@ -55,7 +55,7 @@ impl fmt::Display for Warning {
             Warning::Residual(r) => write!(
                 f,
                 "no vector fits the measurements: the least-squares residual is {r:.2e} of the targets' \
-                 norm; the data are inconsistent or noisy"
+                 norm; the data are inconsistent, or noisy and want a penalty or a larger noise bound"
             ),
         }
     }
@@ -71,7 +71,9 @@ impl fmt::Display for Warning {
 /// ```
 ///
 /// the last factor being `max_j |s_j| / w_j` at `k = 2`; it is at most 1 for [`Sparse::dual`]. Sums run over
-/// the coordinates that some measurement depends on.
+/// the coordinates that some measurement depends on. Without `A x = b` the difference `<b - A x, y>` remains, at
+/// most `delta |y|` within a noise bound, and at most `|A x - b|^2 / (2 lambda) + lambda |y|^2 / 2` beside a
+/// penalty, which are the bounds of [`Sparse::lower_bound`].
 ///
 /// ```
 /// use flatmin_hadamard::Hadamard;
@@ -91,18 +93,24 @@ pub struct Sparse {
     pub depth: Depth,
     /// [`Objective::Flat`] with the weights `|a_j|^2 / m`, [`Objective::Nuclear`] without.
     pub objective_kind: Objective,
+    /// `delta` of the form with a noise bound, `|A x - b|_2 <= delta`; `None` in the others.
+    pub noise: Option<f64>,
+    /// `lambda` of the penalised form; with a noise bound the one that it implies, `delta / |y|_2`, at which the
+    /// penalised form has the same solution (`None` for a zero answer). `None` for `A x = b`.
+    pub penalty: Option<f64>,
     /// How the solve ended.
     pub status: Status,
     /// The vector, of length `d`.
     pub x: Vec<f64>,
-    /// `(sum_j w_j |x_j|^p)^(1/p)`.
+    /// `(sum_j w_j |x_j|^p)^(1/p)`; in the penalised form `1/2 |A x - b|^2 + lambda` times that.
     pub objective: f64,
-    /// `<b, y>` for the vector [`Sparse::dual`]: no `x` that fits has a smaller objective.
+    /// `<b, y>` for the vector [`Sparse::dual`], `lambda <b, y> - lambda^2 |y|^2 / 2` in the penalised form,
+    /// `<b, y> - delta |y|` with a noise bound: no `x` that fits has a smaller objective.
     pub lower_bound: f64,
     /// `(objective - lower_bound) / objective`, in absolute value; 1 for an answer that does not fit the
     /// measurements, about which a bound says nothing.
     pub relative_gap: f64,
-    /// `|A x - b|_2 / |b|_2`.
+    /// `|A x - b|_2 / |b|_2`; with a noise bound the excess, `max(|A x - b|_2 - delta, 0) / |b|_2`.
     pub feasibility: f64,
     /// Number of coordinates with `w_j^(1/p) |x_j|` above `1e-7` of the largest.
     pub rank: usize,

@@ -1,6 +1,6 @@
 //! The options for products of factors.
 
-use super::{EstimateSettings, ObjectiveName, Probes, tolerance};
+use super::{EstimateSettings, ObjectiveName, Probes, absolute_sum, tolerance, weight};
 use clap::{Args, value_parser};
 use flatmin::hadamard::Depth;
 use std::path::PathBuf;
@@ -20,11 +20,23 @@ pub struct ProductSettings {
     /// With the weights w_j (flat) or without (nuclear)
     #[arg(long, value_enum, default_value_t = ObjectiveName::Flat)]
     pub objective: ObjectiveName,
-    /// Refused: there is none yet.
-    #[arg(long, value_name = "LAM", hide = true, allow_negative_numbers = true, value_parser = no_penalty)]
+    /// For targets with noise: minimise 1/2 |A x - b|^2 + LAM N(x), N(x) the objective of A x = b (K = 2:
+    /// the LASSO); objective and lower bound are of that. The bound is then
+    /// LAM <b, y> - LAM^2 |y|^2 / 2 with the y of --dual. From the dual norm of A^T b on the answer is
+    /// zero: useful values are a small part of that
+    #[arg(long, value_name = "LAM", allow_negative_numbers = true, value_parser = weight)]
     pub penalty: Option<f64>,
-    /// Refused: there is none yet.
-    #[arg(long, value_name = "DELTA", hide = true, allow_negative_numbers = true, value_parser = no_noise)]
+    /// For targets with noise of known size: the same objective under |A x - b|_2 <= DELTA instead of
+    /// A x = b (K = 2: basis pursuit denoising). The bound is then <b, y> - DELTA |y|_2 with the y of
+    /// --dual, and feasibility the excess of |A x - b|_2 over DELTA, relative to |b|_2. From |b|_2 on the
+    /// answer is zero; the report names the LAM of --penalty at which it is the same
+    #[arg(
+        long,
+        value_name = "DELTA",
+        conflicts_with = "penalty",
+        allow_negative_numbers = true,
+        value_parser = absolute_sum
+    )]
     pub noise: Option<f64>,
     /// Refused: a vector has none.
     #[arg(long, value_name = "K", hide = true, allow_negative_numbers = true, value_parser = no_rank)]
@@ -54,7 +66,7 @@ pub struct ProductSettings {
     pub factors: Option<Vec<PathBuf>>,
     /// Where to write the certificate y (m,): with s = A^T y and q = 2 (K - 1) / (K - 2),
     /// (sum_j w_j^(-q/p) |s_j|^q)^(1/q) <= 1 (K = 2: |s_j| <= w_j; nuclear: with w_j = 1), so that no
-    /// vector that fits has an objective below <b, y>. .npy or .csv
+    /// vector that fits has an objective below <b, y> (see --noise and --penalty for theirs). .npy or .csv
     #[arg(long, value_name = "Y.npy")]
     pub dual: Option<PathBuf>,
 }
@@ -97,18 +109,8 @@ fn depth(text: &str) -> Result<Depth, DepthSyntax> {
 /// An option of other models.
 #[derive(Debug, thiserror::Error)]
 enum Foreign {
-    #[error("hadamard asks for A x = b: targets with noise have no program here")]
-    Noise,
     #[error("hadamard recovers a vector, which has no rank: the certificate finds its nonzeros")]
     Rank,
-}
-
-fn no_penalty(_: &str) -> Result<f64, Foreign> {
-    Err(Foreign::Noise)
-}
-
-fn no_noise(_: &str) -> Result<f64, Foreign> {
-    Err(Foreign::Noise)
 }
 
 fn no_rank(_: &str) -> Result<u32, Foreign> {

@@ -103,6 +103,12 @@ fn solve(
         _ => sensed.problem().flat(depth),
     };
     let mut program = program.tolerance(settings.tol).observe(|progress| watch.see(progress));
+    if let Some(lambda) = settings.penalty {
+        program = program.penalty(lambda);
+    }
+    if let Some(delta) = settings.noise {
+        program = program.noise(delta);
+    }
     if let Some(limit) = settings.max_iters {
         program = program.max_iterations(limit as usize);
     }

@@ -138,6 +138,66 @@ fn archives_hold_the_depth_too() {
     assert!(said.contains("field `depth`") && said.contains("(2,)"), "{said}");
 }
 
+/// Objective, bound, misfit and both forms' agreement from the files, by the formulas of `--help`.
+#[test]
+fn targets_with_noise_have_a_bound_and_a_penalty() {
+    let (sandbox, x) = sandbox();
+    let (a, b, _) = instance();
+    let b: Vec<f64> =
+        b.iter().enumerate().map(|(i, b)| b + 0.05 * (3.0 * i as f64).cos()).collect();
+    sandbox.npy("noisy.npy", &[M], &b);
+    let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let column = |j: usize| (0..M).map(move |i| i * D + j);
+    let weight = |j: usize| column(j).map(|n| a[n] * a[n]).sum::<f64>() / M as f64;
+    let delta = 0.15;
+    let line = "recover hadamard --matrix A.npy --targets noisy.npy --out x.npy --dual y.npy";
+    let bounded = sandbox.json(&format!("{line} --noise {delta}"));
+    let answers = || (sandbox.array("x.npy").values, sandbox.array("y.npy").values);
+    let (first, y) = answers();
+    assert_eq!((&bounded["status"], number(&bounded, "noise")), (&"certified".into(), delta));
+    assert_eq!(number(&bounded, "feasibility"), 0.0);
+    assert!(distance(&first, &x) < 0.2);
+    let lambda = number(&bounded, "penalty");
+    let penalised = sandbox.json(&format!("{line} --penalty {lambda:e}"));
+    assert_eq!(number(&penalised, "penalty"), lambda);
+    assert!(penalised.get("noise").is_none());
+    let (second, z) = answers();
+    assert!(distance(&first, &second) < 1e-8 && distance(&y, &z) < 1e-8);
+
+    let slope = |y: &[f64], j: usize| column(j).zip(y).map(|(n, y)| a[n] * y).sum::<f64>();
+    assert!((0..D).all(|j| slope(&y, j).abs() <= weight(j) && slope(&z, j).abs() <= weight(j)));
+    let value = |x: &[f64]| (0..D).map(|j| weight(j) * x[j].abs()).sum::<f64>();
+    let misfit = |x: &[f64]| {
+        let row = |i: usize| (0..D).map(|j| a[i * D + j] * x[j]).sum::<f64>() - b[i];
+        norm(&(0..M).map(row).collect::<Vec<_>>())
+    };
+    let along = |y: &[f64]| b.iter().zip(y).map(|(b, y)| b * y).sum::<f64>();
+    for (said, objective, bound) in [
+        (&bounded, value(&first), along(&y) - delta * norm(&y)),
+        (
+            &penalised,
+            0.5 * misfit(&second).powi(2) + lambda * value(&second),
+            lambda * along(&z) - 0.5 * (lambda * norm(&z)).powi(2),
+        ),
+    ] {
+        assert!((objective / number(said, "objective") - 1.0).abs() < 1e-12);
+        assert!((bound / number(said, "lower_bound") - 1.0).abs() < 1e-12);
+        assert!((objective - bound).abs() < 1e-8 * objective);
+    }
+    assert!(misfit(&first) <= delta);
+
+    let text = sandbox.run(&format!("{line} --depth 3 --noise {delta}"));
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("noise bound   0.15") && text.contains("as by a penalty of"), "{text}");
+    // More measurements than unknowns, missed by more than the bound.
+    sandbox.npy("tall.npy", &[3, 1], &[1.0, 1.0, 1.0]);
+    sandbox.npy("c.npy", &[3], &[1.0, 2.0, 6.0]);
+    let line = "recover hadamard --matrix tall.npy --targets c.npy --noise";
+    let said = sandbox.json_and_code(&format!("{line} 3.7"), 3);
+    assert_eq!(said["status"], "inconsistent");
+    assert_eq!(sandbox.json(&format!("{line} 3.8"))["status"], "certified");
+}
+
 #[test]
 fn an_early_end_is_said_and_the_best_answer_written() {
     let (sandbox, _) = sandbox();
@@ -195,7 +255,9 @@ fn what_does_not_fit_is_refused() {
         ("recover hadamard --matrix A.npy --targets b.npy --out x.npy --dual x.npy", "x.npy"),
         ("recover hadamard --matrix A.npy --targets b.npy --out A.npy", "A.npy"),
         ("recover hadamard --matrix A.npy --targets b.npy --depth 1", "equally flat"),
-        ("recover hadamard --matrix A.npy --targets b.npy --noise 0.1", "A x = b"),
+        ("recover hadamard --matrix A.npy --targets b.npy --noise -0.1", "zero or a positive"),
+        ("recover hadamard --matrix A.npy --targets b.npy --penalty 0", "positive"),
+        ("recover hadamard --matrix A.npy --targets b.npy --penalty 1 --noise 1", "--penalty"),
         ("recover hadamard --matrix A.npy --targets b.npy --rank 3", "no rank"),
         ("sharpness hadamard --matrix A.npy --targets b.npy --factors v.npy", "30 numbers each"),
         (

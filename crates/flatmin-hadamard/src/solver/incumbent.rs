@@ -19,7 +19,7 @@ pub(super) fn power_norm(v: &[f64], e: f64) -> f64 {
 }
 
 /// `|B^T u|_q` for `y = L^{-T} u`, with what rounding may hide.
-fn dual_norm(posed: &Posed, y: &[f64]) -> f64 {
+pub(super) fn dual_norm(posed: &Posed, y: &[f64]) -> f64 {
     let slopes = posed.slopes(y).into_iter().zip(posed.slope_errors(y));
     let slopes: Vec<f64> = slopes.map(|(s, error)| s.abs() + error).collect();
     power_norm(&slopes, posed.q) * (1.0 + ROUNDING)

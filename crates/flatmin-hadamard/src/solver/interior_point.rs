@@ -7,12 +7,14 @@
 //! B diag(x/w + x'/w') B^T du = c - B z - B (r/w - r'/w'),        dx = (r + x ds)/w,   dx' = (r' - x' ds)/w'.
 //! ```
 //!
-//! `u = 0` and the least-norm `z` are a start. Predictor and corrector are those of S. Mehrotra, *On the
-//! implementation of a primal-dual interior point method*, SIAM Journal on Optimization 2, 1992. Every
-//! iterate is tried as a guess of the support (`support.rs`), which ends the solve exactly.
+//! and with a multiple `slack` of `u` in the equations, as for targets with noise, `slack I` is added. `u = 0` and
+//! the least-norm `z` are a start. Predictor and corrector are those of S. Mehrotra, *On the implementation
+//! of a primal-dual interior point method*, SIAM Journal on Optimization 2, 1992. Every iterate is tried as a
+//! guess of the support (`support.rs`), which ends the solve exactly.
 
+use super::frame::{Frame, Normal};
 use super::incumbent::Incumbent;
-use super::posed::{Normal, Posed};
+use super::posed::Posed;
 use super::support;
 use flatmin_core::linalg::kernel::{axpy, dot};
 use flatmin_core::linalg::norm;
@@ -28,25 +30,27 @@ const CLOSE: f64 = 0.3;
 const PATIENCE: usize = 8;
 
 /// Primal and dual iterates, a pair for each sign.
-struct Iterate {
-    u: Vec<f64>,
+pub(super) struct Iterate {
+    pub(super) u: Vec<f64>,
     x: [Vec<f64>; 2],
     w: [Vec<f64>; 2],
+    /// The multiple of `u` in the equations.
+    slack: f64,
 }
 
 /// Signs of the two parts of `z`.
 const SIGNS: [f64; 2] = [1.0, -1.0];
 
 impl Iterate {
-    fn start(posed: &Posed) -> Iterate {
-        let z = posed.adjoint(&posed.c);
+    /// At `u = 0`, with the parts of `z` away from zero.
+    pub(super) fn start(rank: usize, z: &[f64], slack: f64) -> Iterate {
         let mean = z.iter().map(|z| z.abs()).sum::<f64>() / z.len() as f64;
         let part = |sign: f64| z.iter().map(|z| (sign * z).max(0.0) + mean).collect();
         let ones = vec![1.0; z.len()];
-        Iterate { u: vec![0.0; posed.rank()], x: SIGNS.map(part), w: [ones.clone(), ones] }
+        Iterate { u: vec![0.0; rank], x: SIGNS.map(part), w: [ones.clone(), ones], slack }
     }
 
-    fn z(&self) -> Vec<f64> {
+    pub(super) fn z(&self) -> Vec<f64> {
         self.x[0].iter().zip(&self.x[1]).map(|(x, y)| x - y).collect()
     }
 
@@ -63,7 +67,7 @@ impl Iterate {
     /// The Newton step towards the products `target`, less `cross` of the predictor.
     fn step(
         &self,
-        posed: &Posed,
+        frame: &Frame,
         normal: &Normal,
         residual: &[f64],
         target: f64,
@@ -84,15 +88,16 @@ impl Iterate {
             (0..n).map(|j| rest[0][j] / self.w[0][j] - rest[1][j] / self.w[1][j]).collect();
         let theta = self.theta();
         let goal: Vec<f64> =
-            residual.iter().zip(posed.apply(&moved)).map(|(r, moved)| r - moved).collect();
+            residual.iter().zip(frame.apply(&moved)).map(|(r, moved)| r - moved).collect();
         let mut u = goal.clone();
         normal.solve_vector(&mut u);
         // One refinement.
-        let image: Vec<f64> = posed.adjoint(&u).iter().zip(&theta).map(|(s, t)| s * t).collect();
-        let mut more: Vec<f64> = goal.iter().zip(posed.apply(&image)).map(|(g, v)| g - v).collect();
+        let image: Vec<f64> = frame.adjoint(&u).iter().zip(&theta).map(|(s, t)| s * t).collect();
+        let mut more: Vec<f64> = goal.iter().zip(frame.apply(&image)).map(|(g, v)| g - v).collect();
+        axpy(-self.slack, &u, &mut more);
         normal.solve_vector(&mut more);
         axpy(1.0, &more, &mut u);
-        let s = posed.adjoint(&u);
+        let s = frame.adjoint(&u);
         let x = [0, 1].map(|k| {
             let part = |j: usize| (rest[k][j] + SIGNS[k] * self.x[k][j] * s[j]) / self.w[k][j];
             (0..n).map(part).collect::<Vec<f64>>()
@@ -101,7 +106,7 @@ impl Iterate {
         Step { u, x, w }
     }
 
-    fn theta(&self) -> Vec<f64> {
+    pub(super) fn theta(&self) -> Vec<f64> {
         let ratio = |j: usize| self.x[0][j] / self.w[0][j] + self.x[1][j] / self.w[1][j];
         (0..self.x[0].len()).map(ratio).collect()
     }
@@ -113,6 +118,32 @@ impl Iterate {
             pairs.filter(|(_, dv)| **dv < 0.0).fold(f64::INFINITY, |t, (v, dv)| t.min(-v / dv))
         };
         (room(&self.x, &step.x), room(&self.w, &step.w))
+    }
+
+    /// One step of predictor and corrector. With slack the equations hold both iterates, which then move
+    /// alike.
+    pub(super) fn proceed(&mut self, frame: &Frame, normal: &Normal, residual: &[f64]) {
+        let together = |(primal, dual): (f64, f64)| match self.slack {
+            0.0 => (primal, dual),
+            _ => (primal.min(dual), primal.min(dual)),
+        };
+        let mean = self.complementarity() / (2 * self.x[0].len()) as f64;
+        let predictor = self.step(frame, normal, residual, 0.0, None);
+        let (primal, dual) = together(self.room(&predictor));
+        let after = self.mu(&predictor, (primal.min(1.0), dual.min(1.0)));
+        let centring = (after / mean).powi(3).clamp(1e-8, 1.0);
+        let step = self.step(frame, normal, residual, centring * mean, Some(&predictor));
+        let (primal, dual) = together(self.room(&step));
+        self.advance(&step, ((WAY * primal).min(1.0), (WAY * dual).min(1.0)));
+    }
+
+    /// Sum of the products.
+    pub(super) fn complementarity(&self) -> f64 {
+        dot(&self.x[0], &self.w[0]) + dot(&self.x[1], &self.w[1])
+    }
+
+    pub(super) fn is_finite(&self) -> bool {
+        self.u.iter().chain(self.x.iter().flatten()).all(|v| v.is_finite())
     }
 
     fn advance(&mut self, step: &Step, (primal, dual): (f64, f64)) {
@@ -138,13 +169,13 @@ pub(super) fn search(
     monitor: &mut Monitor<'_>,
 ) {
     let size = norm(&posed.c);
-    let mut at = Iterate::start(posed);
+    let mut at = Iterate::start(posed.rank(), &posed.adjoint(&posed.c), 0.0);
     let (mut stuck, mut least, mut last) = (0, f64::INFINITY, Vec::new());
     loop {
         let s = posed.adjoint(&at.u);
         incumbent.offer_dual(posed, &at.u);
         let theta = at.theta();
-        let normal = posed.normal(&theta);
+        let normal = posed.b.normal(&theta, 0.0);
         // The nearest that fits, in the metric of the step.
         let mut z = at.z();
         for _ in 0..2 {
@@ -155,7 +186,7 @@ pub(super) fn search(
         }
         incumbent.offer(posed, &z);
         if incumbent.gap() <= CLOSE {
-            let set = support::guess(posed, &z, &s);
+            let set = support::guess(posed.rank(), &z, &s);
             if support::worthwhile(posed, &set, &last, incumbent.gap()) {
                 support::finish(posed, set.clone(), &z, &at.u, incumbent);
             }
@@ -163,7 +194,7 @@ pub(super) fn search(
         }
         let gap = incumbent.gap();
         let residual = posed.residual(&at.z());
-        let mu = dot(&at.x[0], &at.w[0]) + dot(&at.x[1], &at.w[1]);
+        let mu = at.complementarity();
         let measure = if gap.is_finite() { gap.max(mu / incumbent.upper()) } else { mu / size };
         stuck = if measure < 0.9 * least { 0 } else { stuck + 1 };
         least = least.min(measure);
@@ -176,15 +207,8 @@ pub(super) fn search(
         {
             return;
         }
-        let mean = mu / (2 * s.len()) as f64;
-        let predictor = at.step(posed, &normal, &residual, 0.0, None);
-        let (primal, dual) = at.room(&predictor);
-        let after = at.mu(&predictor, (primal.min(1.0), dual.min(1.0)));
-        let centring = (after / mean).powi(3).clamp(1e-8, 1.0);
-        let step = at.step(posed, &normal, &residual, centring * mean, Some(&predictor));
-        let (primal, dual) = at.room(&step);
-        at.advance(&step, ((WAY * primal).min(1.0), (WAY * dual).min(1.0)));
-        if !(at.u.iter().all(|u| u.is_finite()) && at.x.iter().flatten().all(|x| x.is_finite())) {
+        at.proceed(&posed.b, &normal, &residual);
+        if !at.is_finite() {
             return;
         }
     }

@@ -16,7 +16,7 @@ use flatmin_core::linalg::norm;
 use flatmin_core::solver::Monitor;
 
 /// Least slope relative to the largest of which the curvature is used as it is.
-const FLOOR: f64 = 1e-8;
+pub(super) const FLOOR: f64 = 1e-8;
 
 /// Steps without progress before giving up.
 const PATIENCE: usize = 5;
@@ -45,7 +45,7 @@ pub(super) fn search(
         let theta: Vec<f64> =
             s.iter().map(|s| s.abs().max(FLOOR * largest).powf(q - 2.0)).collect();
         let mut z: Vec<f64> = s.iter().map(|s| s.signum() * s.abs().powf(q - 1.0)).collect();
-        let normal = posed.normal(&theta);
+        let normal = posed.b.normal(&theta, 0.0);
         let mut v = posed.residual(&z);
         normal.solve_vector(&mut v);
         let step: Vec<f64> = v.iter().map(|v| v / (q - 1.0)).collect();
@@ -70,20 +70,21 @@ pub(super) fn search(
             return;
         }
         let move_s = posed.adjoint(&step);
-        let length = line_search(dot(&posed.c, &step), &s, &move_s, q);
+        let length = line_search((dot(&posed.c, &step), 0.0), &s, &move_s, q);
         axpy(length, &step, &mut u);
         s = posed.adjoint(&u);
     }
 }
 
-/// A step along which the slope of `phi` falls to a tenth or less.
-fn line_search(gain: f64, s: &[f64], step: &[f64], q: f64) -> f64 {
+/// A step along which the slope `gain - t bend` of the quadratic part of `phi`, less that of its powers, falls to a
+/// tenth or less.
+pub(super) fn line_search((gain, bend): (f64, f64), s: &[f64], step: &[f64], q: f64) -> f64 {
     let slope = |t: f64| {
         let term = |(s, d): (&f64, &f64)| {
             let s = s + t * d;
             s.signum() * s.abs().powf(q - 1.0) * d
         };
-        gain - s.iter().zip(step).map(term).sum::<f64>()
+        gain - t * bend - s.iter().zip(step).map(term).sum::<f64>()
     };
     let start = slope(0.0).abs();
     let (mut low, mut high, mut t) = (0.0, f64::INFINITY, 1.0);

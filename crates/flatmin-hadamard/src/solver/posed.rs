@@ -12,6 +12,7 @@
 //! its columns sorted by size, which is accurate column by column however different these are (A. Cox,
 //! N. Higham, *Stability of Householder QR factorization for weighted least squares problems*, 1998).
 
+use super::frame::{Frame, sorted_qr};
 use crate::problem::Hadamard;
 use flatmin_core::linalg::kernel::{axpy, dot};
 use flatmin_core::linalg::{self, Cholesky, Par, max_abs, norm};
@@ -19,9 +20,6 @@ use flatmin_core::{Error, Mat, MatMut, MatRef};
 
 /// Least pivot of a Cholesky factor of a matrix with unit diagonal that keeps its digits.
 const PIVOT: f64 = 1e-3;
-
-/// Ratio of the pivots of a Cholesky factor below which squares have lost too many digits.
-const SHARP: f64 = 1e-6;
 
 /// Pivots of a QR decomposition of vectors of unit length below this count as zero.
 const ZERO: f64 = 1e-12;
@@ -52,7 +50,7 @@ pub(super) struct Posed {
     pub(super) p: f64,
     pub(super) q: f64,
     /// `B`, `r x d`.
-    pub(super) b: Mat<f64>,
+    pub(super) b: Frame,
     /// `c`.
     pub(super) c: Vec<f64>,
     /// Rows of `A` that make those of `H`, and their factors.
@@ -70,54 +68,6 @@ pub(super) struct Posed {
 /// The power of two below a magnitude.
 fn power(magnitude: f64) -> f64 {
     if magnitude > 0.0 { magnitude.log2().floor().exp2() } else { 1.0 }
-}
-
-/// The matrix of a least-squares problem, factored.
-pub(super) enum Normal {
-    /// By Cholesky.
-    Squared(Cholesky),
-    /// As `R^T R` with rows and columns in this order, where squares lose digits.
-    Orthogonal {
-        /// `R`.
-        upper: Mat<f64>,
-        /// The order.
-        order: Vec<usize>,
-    },
-}
-
-impl Normal {
-    /// Solves with it in place.
-    pub(super) fn solve_vector(&self, rhs: &mut [f64]) {
-        match self {
-            Normal::Squared(factor) => factor.solve_vector(rhs),
-            Normal::Orthogonal { upper, order } => {
-                let mut sorted: Vec<f64> = order.iter().map(|&i| rhs[i]).collect();
-                let n = sorted.len();
-                let mut column = MatMut::from_column_major_slice_mut(&mut sorted, n, 1);
-                linalg::solve_upper_transpose(upper.as_ref(), column.as_mut());
-                linalg::solve_upper(upper.as_ref(), column.as_mut());
-                order.iter().zip(sorted).for_each(|(&i, v)| rhs[i] = v);
-            }
-        }
-    }
-}
-
-/// `Q^T`, `R` and the order of the rows of `H` in `H^T = Q R`, by a QR decomposition with both pivoting and
-/// the columns of `H` sorted by size, which is accurate column by column.
-fn sorted_qr(h: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>, Vec<usize>) {
-    let (r, d) = h.shape();
-    let sizes: Vec<f64> = h.col_iter().map(|column| column.norm_l2()).collect();
-    let mut sorted: Vec<usize> = (0..d).collect();
-    sorted.sort_by(|&i, &j| sizes[j].total_cmp(&sizes[i]));
-    let tall = Mat::from_fn(d, r, |k, i| h[(i, sorted[k])]);
-    let (q, upper, order) = linalg::pivoted_qr(tall.as_ref());
-    let mut frame = Mat::zeros(r, d);
-    for (k, &j) in sorted.iter().enumerate() {
-        for i in 0..r {
-            frame[(i, j)] = q[(k, i)];
-        }
-    }
-    (frame, upper, order)
 }
 
 impl Posed {
@@ -145,7 +95,7 @@ impl Posed {
         let mut posed = Posed {
             spread: columns.iter().map(spread).collect(),
             targets: problem.targets.iter().map(|b| b / size).collect(),
-            b: Mat::zeros(0, 0),
+            b: Frame::new(Mat::zeros(0, 0)),
             c: Vec::new(),
             chosen: Vec::new(),
             weights: Vec::new(),
@@ -210,7 +160,7 @@ impl Posed {
         }
         factor.forward_in_place(h.as_mut());
         self.upper = Mat::from_fn(m, m, |i, j| if i <= j { lower[(j, i)] } else { 0.0 });
-        (self.b, self.chosen, self.weights) = (h, all, weights);
+        (self.b, self.chosen, self.weights) = (Frame::new(h), all, weights);
         true
     }
 
@@ -231,7 +181,7 @@ impl Posed {
 
         let (h, weights) = self.scaled_rows(&rows);
         let (frame, upper, order) = sorted_qr(h.as_ref());
-        (self.b, self.upper) = (frame, upper);
+        (self.b, self.upper) = (Frame::new(frame), upper);
         self.chosen = order.iter().map(|&i| rows[i]).collect();
         self.weights = order.iter().map(|&i| weights[i]).collect();
     }
@@ -301,33 +251,12 @@ impl Posed {
 
     /// `B^T u`.
     pub(super) fn adjoint(&self, u: &[f64]) -> Vec<f64> {
-        (0..self.length()).map(|j| dot(self.b.col_as_slice(j), u)).collect()
+        self.b.adjoint(u)
     }
 
     /// `B z`.
     pub(super) fn apply(&self, z: &[f64]) -> Vec<f64> {
-        let mut c = vec![0.0; self.rank()];
-        z.iter().enumerate().for_each(|(j, z)| axpy(*z, self.b.col_as_slice(j), &mut c));
-        c
-    }
-
-    /// `B diag(theta) B^T`, factored.
-    pub(super) fn normal(&self, theta: &[f64]) -> Normal {
-        let roots: Vec<f64> = theta.iter().map(|t| t.sqrt()).collect();
-        let scaled = linalg::scale_columns(self.b.as_ref(), &roots);
-        let r = self.rank();
-        let mut gram = Mat::zeros(r, r);
-        linalg::multiply_lower(gram.as_mut(), scaled.as_ref(), scaled.transpose());
-        if let Some(factor) = Cholesky::new(gram, Par::Seq) {
-            let pivots = (0..r).map(|i| factor.lower()[(i, i)]);
-            let (least, most) =
-                pivots.fold((f64::INFINITY, 0.0), |(l, m): (f64, f64), p| (l.min(p), m.max(p)));
-            if least > SHARP * most {
-                return Normal::Squared(factor);
-            }
-        }
-        let (_, upper, order) = sorted_qr(scaled.as_ref());
-        Normal::Orthogonal { upper, order }
+        self.b.apply(z)
     }
 
     /// Largest backward error of a measurement.

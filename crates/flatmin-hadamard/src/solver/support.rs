@@ -30,9 +30,9 @@ const REFINEMENTS: usize = 3;
 const CLOSE: f64 = 1e-6;
 
 /// The support that `z` and the slopes `s = B^T u` point at.
-pub(super) fn guess(posed: &Posed, z: &[f64], s: &[f64]) -> Vec<usize> {
+pub(super) fn guess(rank: usize, z: &[f64], s: &[f64]) -> Vec<usize> {
     let total: f64 = z.iter().map(|z| z.abs()).sum();
-    let scale = total / posed.rank() as f64;
+    let scale = total / rank as f64;
     let likely = |j: &usize| z[*j].abs() > 0.1 * scale * (1.0 - s[*j].abs()).max(0.0);
     (0..z.len()).filter(likely).collect()
 }
@@ -91,8 +91,8 @@ struct Found {
 /// The nearest solutions of both systems of equations.
 fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> {
     let (r, n) = (posed.rank(), set.len());
-    let columns = |sizes: &[f64]| Mat::from_fn(r, n, |i, k| posed.b[(i, set[k])] * sizes[k]);
-    let mut sizes: Vec<f64> = set.iter().map(|&j| 1.0 / norm(posed.b.col_as_slice(j))).collect();
+    let columns = |sizes: &[f64]| Mat::from_fn(r, n, |i, k| posed.b.rows[(i, set[k])] * sizes[k]);
+    let mut sizes: Vec<f64> = set.iter().map(|&j| 1.0 / norm(posed.b.column(j))).collect();
     let (basis, upper, order, rank) = match independent(columns(&sizes)) {
         Some((basis, upper)) => (basis, upper, (0..n).collect(), n),
         None => {

@@ -5,6 +5,8 @@ use flatmin_core::rng::{Role, Stream};
 use flatmin_core::{Error, Mat, MatRef};
 use std::ops::ControlFlow;
 
+mod noise;
+
 const DEPTHS: [Depth; 7] = [
     Depth::Finite(2),
     Depth::Finite(3),
