@@ -52,6 +52,10 @@ impl Hadamard {
             let (name, rule) = ("the depth", "at least 1");
             return Err(Error::Parameter { name, rule, got: "0".into() });
         }
+        if self.matrix.ncols().checked_mul(depth).is_none_or(|n| n > isize::MAX as usize / 8) {
+            let (name, rule) = ("the depth", "so that the numbers of all factors can be counted");
+            return Err(Error::Parameter { name, rule, got: depth.to_string() });
+        }
         let square = |j: usize| norm(self.matrix.col_as_slice(j)).powi(2);
         let squares = (0..self.matrix.ncols()).map(square).collect();
         Ok(HadamardLoss { problem: self, depth, squares })

@@ -131,9 +131,13 @@ pub struct Sparse {
     pub dual: Vec<f64>,
 }
 
+/// Numbers in factors at most.
+const MOST: usize = 1 << 31;
+
 impl Sparse {
     /// The flat factors `v_1, ..., v_k` with `x = v_1 o ... o v_k`, as the columns of a `d x k` matrix: all
-    /// of magnitude `|x_j|^(1/k)`, and the first with the signs of `x`. `None` in the limit of many.
+    /// of magnitude `|x_j|^(1/k)`, and the first with the signs of `x`. `None` in the limit of many, and where
+    /// they would be more than `2^31` numbers.
     ///
     /// ```
     /// use flatmin_hadamard::Hadamard;
@@ -145,6 +149,9 @@ impl Sparse {
     /// ```
     pub fn factors(&self) -> Option<Mat<f64>> {
         let Depth::Finite(k) = self.depth else { return None };
+        if self.x.len().checked_mul(k).is_none_or(|numbers| numbers > MOST) {
+            return None;
+        }
         let root = |j: usize| match k {
             2 => self.x[j].abs().sqrt(),
             3 => self.x[j].abs().cbrt(),

@@ -52,7 +52,8 @@ impl Outputs {
         if let Some(output) = &self.vector {
             written.add(output.path(), output.vector(&answer.x));
         }
-        if let (false, Some(factors)) = (self.factors.is_empty(), answer.factors()) {
+        let wanted = !self.factors.is_empty();
+        if let Some(factors) = wanted.then(|| answer.factors()).flatten() {
             match &self.factors[..] {
                 [output] => {
                     let result = output.matrix(factors.transpose(), Default::default());

@@ -17,6 +17,14 @@ pub trait Direction {
     /// in stages. Otherwise it ends where the loss vanishes.
     fn is_biased(&self) -> bool;
 
+    /// Forgets earlier runs.
+    fn begin(&mut self) {}
+
+    /// Whether the vector is a gradient, or estimates one: then its step may be set by curvature.
+    fn is_gradient(&self) -> bool {
+        true
+    }
+
     /// Residuals that are drawn at a time; `None` for all of them.
     fn batch(&self) -> Option<usize> {
         None

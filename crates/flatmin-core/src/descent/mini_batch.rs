@@ -29,6 +29,13 @@ impl Batches {
         Ok(Batches { order: (0..m).collect(), next: m, size })
     }
 
+    /// As new.
+    pub(super) fn reset(&mut self) {
+        let m = self.order.len();
+        self.order = (0..m).collect();
+        self.next = m;
+    }
+
     pub(super) fn size(&self) -> usize {
         self.size
     }
@@ -99,6 +106,10 @@ impl Direction for MiniBatch<'_> {
 
     fn is_biased(&self) -> bool {
         false
+    }
+
+    fn begin(&mut self) {
+        self.batches.reset();
     }
 
     fn batch(&self) -> Option<usize> {

@@ -20,6 +20,9 @@ use crate::linalg::kernel::{axpy, dot};
 use crate::linalg::norm;
 use crate::loss::{LeastSquares, Loss, Traced};
 
+/// Predictions that are faint, in parts of the targets.
+const FAINT: f64 = 0.1;
+
 /// Part to which the residual must fall in a round, or the weight of the residual grows.
 const PROGRESS: f64 = 0.25;
 
@@ -42,7 +45,7 @@ const STATIONARY: f64 = 1e-7;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Multipliers {
-    /// Norm of the residual, relative to that at `x = 0`, at which to stop: `1e-9`.
+    /// Norm of the residual, relative to that at `x = 0` (at the start, where zero fits), at which to stop: `1e-9`.
     pub tolerance: f64,
     /// Rounds at most: 60.
     pub rounds: usize,
@@ -117,7 +120,14 @@ impl Multipliers {
         loss.residual(&vec![0.0; n], &mut residual)?;
         let scale = norm(&residual);
         let mut x = start.to_vec();
+        let silent = residual.clone();
         loss.residual(&x, &mut residual)?;
+        let told: Vec<f64> = residual.iter().zip(&silent).map(|(r, s)| r - s).collect();
+        // From where nothing is predicted, or nothing to be gained, towards a fit first: the two could not be weighed.
+        if norm(&told) < FAINT * scale || objective.value(&x)? == 0.0 {
+            x = Lbfgs::default().tolerance(1e-3).minimise(loss, &x)?.x;
+            loss.residual(&x, &mut residual)?;
+        }
         let scale = if scale > 0.0 { scale } else { norm(&residual).max(f64::MIN_POSITIVE) };
         // As much of the one as of the other, where both are as large as they get.
         let first = objective.value(&x)?.abs().max(f64::MIN_POSITIVE);

@@ -45,6 +45,10 @@ impl Direction for OnTrace<'_> {
         true
     }
 
+    fn begin(&mut self) {
+        self.weight = None;
+    }
+
     fn objective(&self, x: &[f64], stage: &Stage) -> Result<Option<f64>, Error> {
         let trace = self.loss.trace_and_gradient(x, &mut vec![0.0; x.len()])?;
         // The weight is settled by the gradient, which comes first.

@@ -28,6 +28,9 @@ const DIVERGED: f64 = 10.0;
 /// Loss beyond which a method with a bias has lost the solution, in parts of the scale.
 const LOST: f64 = 0.5;
 
+/// Curvature that counts as none, in parts of the largest met.
+const VANISHED: f64 = 1e-14;
+
 /// Curvature below which steps do not grow, in parts of the largest met.
 const FLATTENED: f64 = 0.1;
 
@@ -237,6 +240,14 @@ impl<'a> Descent<'a> {
             square: dot(start, start),
         };
         let blank = vec![0.0; start.len()];
+        method.begin();
+        if self.step != Step::LineSearch && !method.is_gradient() {
+            return Err(Error::Parameter {
+                name: "the step",
+                rule: "a line search for a method whose direction is scaled",
+                got: "a step by curvature".into(),
+            });
+        }
         if self.step == Step::LineSearch && method.objective(start, &stage)?.is_none() {
             return Err(Error::Parameter {
                 name: "the step",
@@ -356,7 +367,7 @@ impl<'a> Descent<'a> {
         // On the loss alone, before the bias sets in.
         let to = (TRIAL.0 * run.stage.scale, self.limit.min(TRIAL.1));
         let end = self.search(&mut Gradient::new(method.loss()), run, to)?;
-        if end == End::Interrupted {
+        if end == End::Interrupted || (end == End::Stalled && run.loss > LOST * run.stage.scale) {
             return Ok(end);
         }
         if run.loss <= LOST * run.stage.scale {
@@ -383,7 +394,7 @@ impl<'a> Descent<'a> {
                         return Ok(End::Diverged);
                     }
                 }
-                Passed::Through(Some(mean))
+                Passed::Through(mean)
                     if before.is_none_or(|before| (mean - before).abs() > CHANGE * before) =>
                 {
                     before = Some(mean);
@@ -421,7 +432,14 @@ impl<'a> Descent<'a> {
                 }
             }
         }
-        Ok(Passed::Through((looks > 0).then(|| sum / f64::from(looks))))
+        // No stage ends unseen.
+        if !run.look(method.loss())? {
+            return Ok(Passed::Diverged);
+        }
+        if looks == 0 {
+            return Ok(Passed::Through(trace_at(method.loss(), &run.x)?));
+        }
+        Ok(Passed::Through(sum / f64::from(looks)))
     }
 
     fn tell(&mut self, run: &Run<'_>) -> ControlFlow<()> {
@@ -441,8 +459,8 @@ impl<'a> Descent<'a> {
 
 /// How a stage was passed.
 enum Passed {
-    /// With this mean trace, where it was looked at.
-    Through(Option<f64>),
+    /// With this mean trace.
+    Through(f64),
     /// The loss left its bound.
     Diverged,
     /// The run has ended.
@@ -529,6 +547,10 @@ impl Run<'_> {
         self.stage.trace = hessian.exact_trace().unwrap_or(self.stage.curvature);
         self.stage.square = dot(&self.x, &self.x);
         self.leading = Some(leading.vector);
+        // What has shrunk by so much is on its way to zero.
+        if found <= VANISHED * self.steepest {
+            return Ok(false);
+        }
         let all = [self.stage.curvature, self.stage.trace, self.stage.square];
         Ok(all.iter().all(|v| *v > 0.0 && v.is_finite()))
     }

@@ -62,6 +62,12 @@ impl Direction for Sam<'_> {
         true
     }
 
+    fn begin(&mut self) {
+        if let Some(batches) = &mut self.batches {
+            batches.reset();
+        }
+    }
+
     fn batch(&self) -> Option<usize> {
         self.batches.as_ref().map(Batches::size)
     }

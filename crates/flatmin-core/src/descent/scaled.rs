@@ -16,7 +16,7 @@ use crate::linalg::kernel::dot;
 use crate::loss::{Factorised, Loss};
 use crate::rng::Stream;
 
-/// Scaled gradient descent on a loss of factors.
+/// Scaled gradient descent on a loss of factors, by line search: its direction has no curvature to set a step by.
 ///
 /// ```
 /// use flatmin_core::{Entries, FactoredLoss, descent::{Descent, ScaledGradient, Step}};
@@ -49,6 +49,10 @@ impl Direction for ScaledGradient<'_> {
     }
 
     fn is_biased(&self) -> bool {
+        false
+    }
+
+    fn is_gradient(&self) -> bool {
         false
     }
 

@@ -6,11 +6,14 @@ use crate::linalg::norm;
 use crate::loss::LeastSquares;
 use crate::rng::{Role, Stream};
 
+/// Least size: predictions are differences of residuals, which lose the digits of smaller ones.
+const LEAST: f64 = 1e-10;
+
 /// Halvings of the interval that holds the length of a start.
 const BISECTIONS: usize = 60;
 
 /// Gaussian numbers, drawn from `seed`, times the factor at which what they predict is `size` times as large as
-/// the targets: `|r(x) - r(0)| = size |r(0)|`, to a part in `1e6`. At `1e-6` a start is small, at 1 as large as the
+/// the targets: `|r(x) - r(0)| = size |r(0)|`, to a part in `1e5` or better. At `1e-6` a start is small, at 1 as large as the
 /// solution, whatever the units of the data.
 ///
 /// ```
@@ -23,9 +26,13 @@ const BISECTIONS: usize = 60;
 /// ```
 ///
 /// # Errors
-/// When the size is not positive, or no multiple of the draw has it: the targets are all zero, say.
+/// When the size is below `1e-10`, or no multiple of the draw has it: the targets are all zero, say.
 pub fn start(loss: &dyn LeastSquares, size: f64, seed: u64) -> Result<Vec<f64>, Error> {
     check_positive("the size of the start", size)?;
+    if size < LEAST {
+        let (name, rule) = ("the size of the start", "at least 1e-10");
+        return Err(Error::Parameter { name, rule, got: size.to_string() });
+    }
     let (n, m) = (loss.order(), loss.measurements());
     let w = Stream::new(seed, "descent", 0, 0, Role::Start).gaussian_vector(n);
     let mut silent = vec![0.0; m];

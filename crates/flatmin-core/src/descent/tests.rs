@@ -286,3 +286,61 @@ fn what_cannot_be_run_is_refused_or_said() {
     let end = Descent::default().limit(7).run(plain, &from).unwrap();
     assert_eq!((end.end, end.steps), (End::Limit, 7));
 }
+
+/// What once went wrong: state from earlier runs, short stages, scaled steps by curvature, faint and zero objectives.
+#[test]
+fn runs_do_not_depend_on_how_they_are_asked_for() {
+    let Planted { map, targets, .. } = sensing(4, 4, 1, 14, 0);
+    let loss = FactoredLoss::new(map.as_ref(), &targets).unwrap().of_width(2).unwrap();
+    let from = start(&loss, 1.0, 0).unwrap();
+    let twice: [&mut dyn Direction; 3] = [
+        &mut MiniBatch::new(&loss, 4).unwrap(),
+        &mut Sam::of_batch(&loss, 3).unwrap(),
+        &mut OnTrace::new(&loss),
+    ];
+    for method in twice {
+        Descent::default().limit(150).run(method, &from).unwrap();
+        let mut run = || Descent::default().limit(900).run(method, &from).unwrap();
+        assert_eq!(run(), run());
+    }
+    // The steps of a stage are looked at however few they are.
+    for stage in [1, 5, 9] {
+        let mut wild = Descent { stage, strength: 1e3, limit: 2000, ..Descent::default() };
+        let end = wild.run(&mut LabelNoise::new(&loss), &from).unwrap();
+        assert!(end.loss.is_finite() && end.x.iter().all(|x| x.is_finite()), "{stage}: {end:?}");
+        assert!(end.end != End::Settled || end.loss < loss.value(&[0.0; 16]).unwrap());
+    }
+    let scaled = Descent::default().run(&mut ScaledGradient::new(&loss), &from);
+    assert!(matches!(scaled, Err(Error::Parameter { .. })));
+    assert!(matches!(start(&loss, 1e-12, 0), Err(Error::Parameter { .. })));
+    assert!(
+        FactoredLoss::new(map.as_ref(), &targets).unwrap().of_width(usize::MAX / 8 + 1).is_err()
+    );
+
+    // Zero fits: what shrinks to it does not diverge.
+    let zeros = vec![0.0; targets.len()];
+    let silent = FactoredLoss::new(map.as_ref(), &zeros).unwrap().of_width(2).unwrap();
+    for method in [&mut OnTrace::new(&silent) as &mut dyn Direction, &mut WeightDecay::new(&silent)]
+    {
+        let end = Descent::default().run(method, &from).unwrap();
+        assert!(end.end != End::Diverged && end.loss < 1e-6, "{:?} at {}", end.end, end.loss);
+    }
+}
+
+/// The nearest zero from the point itself, and the flattest from a faint start.
+#[test]
+fn the_method_of_multipliers_begins_where_nothing_is_to_be_weighed() {
+    let Planted { map, targets, flat, .. } = sensing(6, 6, 1, 26, 3);
+    let loss = FactoredLoss::new(map.as_ref(), &targets).unwrap().of_width(3).unwrap();
+    let from = start(&loss, 1.0, 0).unwrap();
+    let squared = SquaredDistance { from: from.clone() };
+    let nearest = Multipliers::default().minimise(&squared, &loss, &from).unwrap();
+    assert!(nearest.converged && nearest.evaluations < 20_000, "{nearest:?}");
+    let settled = settle(&loss, &from, 1e-10).unwrap();
+    assert!(nearest.value.sqrt() <= settled.moved * (1.0 + 1e-6));
+    for seed in 0..5 {
+        let faint = start(&loss, 1e-6, seed).unwrap();
+        let found = Multipliers::default().minimise(&TraceOf(&loss), &loss, &faint).unwrap();
+        assert!(found.converged && (found.value / flat - 1.0).abs() < 1e-8, "{seed}: {found:?}");
+    }
+}

@@ -119,7 +119,10 @@ pub fn flat_layers(x: MatRef<'_, f64>, inner: &[usize]) -> Result<Vec<Mat<f64>>,
     let Some(&narrowest) = inner.iter().min() else {
         return Ok(vec![x.to_owned()]);
     };
-    let parts = svd(x, Par::Seq)?;
+    // Of X = c Y, |Y|_* = 1, each layer takes c^{1/L}, so that no power leaves the range.
+    let largest = x.norm_max();
+    let unit = if largest > 0.0 { largest } else { 1.0 };
+    let parts = svd(Mat::from_fn(rows, cols, |i, j| x[(i, j)] / unit).as_ref(), Par::Seq)?;
     // Singular values of the size of rounding are none.
     let least = rows.max(cols) as f64 * f64::EPSILON * max_abs(&parts.s);
     let rank = parts.s.iter().filter(|s| **s > least).count();
@@ -131,8 +134,10 @@ pub fn flat_layers(x: MatRef<'_, f64>, inner: &[usize]) -> Result<Vec<Mat<f64>>,
         });
     }
     let depth = inner.len() + 1;
-    let nuclear: f64 = parts.s[..rank].iter().sum();
-    // All terms are t = (d1 d2 |X|_*^{2L-2})^{1/L}: s_1^2 = d1 |X|_* / t, then by |X|_*^2 / t from layer to layer.
+    let size: f64 = parts.s[..rank].iter().sum();
+    let nuclear = if rank > 0 { 1.0 } else { 0.0 };
+    let share = unit.powf(1.0 / depth as f64) * size.powf(1.0 / depth as f64);
+    // All terms are t = (d1 d2 |Y|_*^{2L-2})^{1/L}: s_1^2 = d1 |Y|_* / t, then by |Y|_*^2 / t from layer to layer.
     let term = least_trace(rows, cols, depth, nuclear) / (2.0 * depth as f64);
     let (mut first, mut step) = (0.0, 0.0);
     if nuclear > 0.0 {
@@ -140,14 +145,16 @@ pub fn flat_layers(x: MatRef<'_, f64>, inner: &[usize]) -> Result<Vec<Mat<f64>>,
         step = nuclear / term.sqrt();
     }
     let last = if nuclear > 0.0 { 1.0 / (first * step.powi(depth as i32 - 2)) } else { 0.0 };
-    let root = |t: usize| parts.s[t].sqrt();
+    let root = |t: usize| (parts.s[t] / size).sqrt();
     let mut layers = Vec::with_capacity(depth);
-    layers.push(padded(rows, inner[0], (rows, rank), |i, t| first * parts.u[(i, t)] * root(t)));
+    layers.push(padded(rows, inner[0], (rows, rank), |i, t| {
+        share * first * parts.u[(i, t)] * root(t)
+    }));
     for widths in inner.windows(2) {
-        let isometry = |t: usize, s: usize| if t == s { step } else { 0.0 };
+        let isometry = |t: usize, s: usize| if t == s { share * step } else { 0.0 };
         layers.push(padded(widths[0], widths[1], (rank, rank), isometry));
     }
-    let last_layer = |t: usize, j: usize| last * root(t) * parts.v[(j, t)];
+    let last_layer = |t: usize, j: usize| share * last * root(t) * parts.v[(j, t)];
     layers.push(padded(inner[depth - 2], cols, (rank, cols), last_layer));
     Ok(layers)
 }
@@ -293,6 +300,19 @@ mod tests {
                 uneven[0] *= faer::Scale(1.1);
                 uneven[1] *= faer::Scale(1.0 / 1.1);
                 assert!(trace(&views(&uneven)).unwrap() > 1.001 * least, "{widths:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn flat_layers_keep_the_scale_of_the_matrix() {
+        let x = stream(2, Role::Start).gaussian_matrix(3, 4);
+        for exponent in [-1000.0, -700.0, 700.0, 1000.0] {
+            let far = &x * faer::Scale(f64::exp2(exponent));
+            for inner in [vec![3], vec![3, 5], vec![3; 9]] {
+                let product = whole(&flat_layers(far.as_ref(), &inner).unwrap());
+                let error = (product - &far).norm_max() / far.norm_max();
+                assert!(error < 1e-12, "2^{exponent}, {} layers: {error:e}", inner.len() + 1);
             }
         }
     }

@@ -12,6 +12,9 @@ use crate::operator::Gram;
 use crate::{Error, Mat, MatMut, MatRef};
 use std::sync::OnceLock;
 
+/// Numbers of a vector at most.
+const MOST: usize = isize::MAX as usize / 8;
+
 /// [`FactoredLoss`] for factors of one width `k`, as a function of `(vec L, vec R)`, column-major; made by
 /// [`FactoredLoss::of_width`].
 #[derive(Clone)]
@@ -38,10 +41,15 @@ impl<'a> FactoredLoss<'a> {
     /// ```
     ///
     /// # Errors
-    /// When `k` is zero.
+    /// When `k` is zero, or too large for any memory.
     pub fn of_width(self, k: usize) -> Result<OfWidth<'a>, Error> {
         if k == 0 {
             let (name, rule) = ("the width of the factors", "at least 1");
+            return Err(Error::Parameter { name, rule, got: k.to_string() });
+        }
+        let dims = self.map.dims();
+        if dims.rows.saturating_add(dims.cols).checked_mul(k).is_none_or(|n| n > MOST) {
+            let (name, rule) = ("the width of the factors", "so that their numbers can be counted");
             return Err(Error::Parameter { name, rule, got: k.to_string() });
         }
         Ok(OfWidth { loss: self, width: k, rescaling: OnceLock::new() })
