@@ -127,13 +127,6 @@ impl<'a> Curvature<'a> {
         place: &str,
     ) -> Result<Sharpness, Error> {
         let (trace_left, trace_right) = self.traces;
-        for (what, value) in [("the loss", self.loss), ("the trace", trace_left + trace_right)] {
-            if !value.is_finite() {
-                let (what, magnitude, sane) = (what.into(), value.abs(), (0.0, f64::MAX));
-                let source = CoreError::Scale { what, magnitude, sane };
-                return Err(Error::Problem { place: place.to_owned(), source });
-            }
-        }
         Ok(Sharpness {
             model: self.model,
             loss: self.loss,

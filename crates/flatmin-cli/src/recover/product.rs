@@ -12,6 +12,9 @@ use flatmin::hadamard::{Depth, Sparse};
 use std::path::Path;
 use std::time::Instant;
 
+/// Numbers in factors at most.
+const MOST: usize = 1 << 31;
+
 /// The files that the answer goes to.
 struct Outputs {
     vector: Option<Output>,
@@ -44,6 +47,16 @@ impl Outputs {
             (files, Depth::Finite(factors)) if files == factors => Ok(()),
             (files, Depth::Finite(factors)) => Err(Error::FactorFiles { factors, files }),
         }
+    }
+
+    /// Whether all factors of vectors of length `d` can be held.
+    fn hold(&self, depth: Depth, d: usize) -> Result<(), Error> {
+        let Depth::Finite(factors) = depth else { return Ok(()) };
+        if self.factors.is_empty() || factors <= MOST / d.max(1) {
+            return Ok(());
+        }
+        let rule = "would be more than 2^31 numbers at this --depth: leave it out, they are all alike but for signs";
+        Err(Error::Combination { option: "--factors", rule })
     }
 
     /// Writes everything; where one file fails the others are still written.
@@ -84,6 +97,7 @@ pub fn run(files: &HadamardFiles, settings: &ProductSettings) -> Result<Ending, 
     let watch = Watch::new();
     let start = Instant::now();
     let sensed = arrays.pose()?;
+    outputs.hold(depth, sensed.problem().shape().1)?;
     let answer = solve(&sensed, depth, settings, &watch)?;
     let seconds = start.elapsed().as_secs_f64();
 

@@ -232,6 +232,18 @@ fn readers_are_told_in_their_words() {
     assert!(String::from_utf8_lossy(&help.stdout).contains("hadamard"));
 }
 
+/// Nothing of the size of the factors is made unless they are asked for.
+#[test]
+fn absurdly_many_factors_are_near_the_limit() {
+    let (sandbox, _) = sandbox();
+    let many = sandbox
+        .json("recover hadamard --matrix A.npy --targets b.npy --depth 1000000000 --out many.npy");
+    sandbox.json("recover hadamard --matrix A.npy --targets b.npy --depth inf --out limit.npy");
+    assert_eq!(many["status"], "certified");
+    let (many, limit) = (sandbox.array("many.npy"), sandbox.array("limit.npy"));
+    assert!(distance(&many.values, &limit.values) < 1e-6);
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let (sandbox, _) = sandbox();
@@ -255,6 +267,10 @@ fn what_does_not_fit_is_refused() {
         ("recover hadamard --matrix A.npy --targets b.npy --out x.npy --dual x.npy", "x.npy"),
         ("recover hadamard --matrix A.npy --targets b.npy --out A.npy", "A.npy"),
         ("recover hadamard --matrix A.npy --targets b.npy --depth 1", "equally flat"),
+        (
+            "recover hadamard --matrix A.npy --targets b.npy --depth 1000000000 --factors v.npy",
+            "leave it out",
+        ),
         ("recover hadamard --matrix A.npy --targets b.npy --noise -0.1", "zero or a positive"),
         ("recover hadamard --matrix A.npy --targets b.npy --penalty 0", "positive"),
         ("recover hadamard --matrix A.npy --targets b.npy --penalty 1 --noise 1", "--penalty"),

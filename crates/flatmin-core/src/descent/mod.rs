@@ -14,8 +14,9 @@
 //! | [`WeightDecay`] | any loss | the norm of the factors |
 //! | [`OnTrace`] | a loss with a known trace | the trace |
 //!
-//! and [`Multipliers`] reach the flat factors themselves, to many digits. [`start`] draws starts of a given size,
-//! [`settle`] goes from the end of a noisy run onto the zero set, [`Trajectory`] records the way.
+//! near the zero set, for small steps and noise, where the Hessian keeps its rank. [`Multipliers`] reach the flat
+//! factors themselves, to many digits. [`start`] draws starts of a given size, [`settle`] goes from the end of a noisy
+//! run onto the zero set, [`Trajectory`] records the way.
 //!
 //! All read a loss as a function of one vector ([`Loss`]): those of this project, or one's own.
 //!

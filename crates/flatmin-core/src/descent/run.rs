@@ -84,7 +84,8 @@ impl fmt::Display for End {
     }
 }
 
-/// What observers see, every tenth step.
+/// What observers see every tenth step, beginning with the tenth; the end is in [`Descended`]. A run that diverges and
+/// begins anew is seen again from its tenth step.
 #[derive(Debug, Clone, Copy)]
 pub struct Snapshot<'a> {
     /// Steps so far.

@@ -30,7 +30,8 @@ pub struct Waypoint {
     pub rise: f64,
 }
 
-/// Records the way of a run, as an observer.
+/// Records the way of a run, as an observer: every tenth step. Drop the [`Descent`](super::Descent) that borrows it
+/// before [`Trajectory::finish`].
 ///
 /// ```
 /// use flatmin_core::{DenseMap, FactoredLoss, descent::{Descent, LabelNoise, Trajectory}};
