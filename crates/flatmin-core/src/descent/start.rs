@@ -13,8 +13,8 @@ const LEAST: f64 = 1e-10;
 const BISECTIONS: usize = 60;
 
 /// Gaussian numbers, drawn from `seed`, times the factor at which what they predict is `size` times as large as
-/// the targets: `|r(x) - r(0)| = size |r(0)|`, to a part in `1e5` or better. At `1e-6` a start is small, at 1 as large as the
-/// solution, whatever the units of the data.
+/// the targets: `|r(x) - r(0)| = size |r(0)|`, to a part in `1e5` or better. At `1e-6` a start is small,
+/// at 1 as large as the solution, whatever the units of the data.
 ///
 /// ```
 /// use flatmin_core::{DenseMap, FactoredLoss, descent::start, loss::Loss};
