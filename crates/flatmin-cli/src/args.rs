@@ -25,7 +25,7 @@ const EXIT_CODES: &str = "Exit codes: 0 solved to the tolerance; 2 bad input; 3 
 ///
 /// Among all factor pairs L, R that fit the measurements, A(L R^T) = b, the flat ones minimise the
 /// scaled trace of the Hessian of (1/m) |A(L R^T) - b|^2. X = L R^T then minimises |D1 X D2|_*, and
-/// a dual vector proves it.
+/// a dual vector proves it. Sparse vectors as products of factors (hadamard) are recovered likewise.
 #[derive(Debug, Parser)]
 #[command(name = "flatmin", version)]
 pub struct Cli {
@@ -56,7 +56,7 @@ pub enum Command {
         #[command(subcommand)]
         model: Box<Recovered>,
     },
-    /// Measure how curved the loss is at a pair of factors
+    /// Measure how curved the loss is at its factors
     Sharpness {
         /// The model.
         #[command(subcommand)]
@@ -210,9 +210,9 @@ pub enum Penalty {
 /// The objectives by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ObjectiveName {
-    /// |D1 X D2|_*
+    /// weighted as the trace of the Hessian weighs, as |D1 X D2|_*
     Flat,
-    /// |X|_*
+    /// without weights, as |X|_*
     Nuclear,
 }
 
