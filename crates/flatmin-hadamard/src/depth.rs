@@ -35,7 +35,24 @@ impl fmt::Display for Depth {
     }
 }
 
+/// Numbers in factors at most.
+const MOST: usize = 1 << 31;
+
 impl Depth {
+    /// Whether all factors of vectors of length `d` can be held: they are at most `2^31` numbers.
+    ///
+    /// ```
+    /// use flatmin_hadamard::Depth;
+    /// assert!(Depth::Finite(3).factors_fit(1000) && !Depth::Finite(1 << 30).factors_fit(5));
+    /// assert!(!Depth::Infinite.factors_fit(1));
+    /// ```
+    pub fn factors_fit(self, d: usize) -> bool {
+        match self {
+            Depth::Finite(k) => k.checked_mul(d).is_some_and(|numbers| numbers <= MOST),
+            Depth::Infinite => false,
+        }
+    }
+
     /// The exponent `p = 2 - 2/k` of the norm that flat minima minimise, in `[1, 2]`.
     ///
     /// # Errors

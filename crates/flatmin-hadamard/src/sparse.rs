@@ -131,9 +131,6 @@ pub struct Sparse {
     pub dual: Vec<f64>,
 }
 
-/// Numbers in factors at most.
-const MOST: usize = 1 << 31;
-
 impl Sparse {
     /// The flat factors `v_1, ..., v_k` with `x = v_1 o ... o v_k`, as the columns of a `d x k` matrix: all
     /// of magnitude `|x_j|^(1/k)`, and the first with the signs of `x`. `None` in the limit of many, and where
@@ -149,7 +146,7 @@ impl Sparse {
     /// ```
     pub fn factors(&self) -> Option<Mat<f64>> {
         let Depth::Finite(k) = self.depth else { return None };
-        if self.x.len().checked_mul(k).is_none_or(|numbers| numbers > MOST) {
+        if !self.depth.factors_fit(self.x.len()) {
             return None;
         }
         let root = |j: usize| match k {

@@ -78,13 +78,17 @@ impl Group<'_> {
         let mut errors: Vec<f64> =
             self.records.iter().map(|r| r.error.unwrap_or(f64::INFINITY)).collect();
         errors.sort_by(f64::total_cmp);
-        let Some(last) = errors.len().checked_sub(1) else {
-            return f64::INFINITY;
-        };
-        let position = q.clamp(0.0, 1.0) * last as f64;
-        let (low, high) = (errors[position.floor() as usize], errors[position.ceil() as usize]);
-        if low == high { low } else { low + (position - position.floor()) * (high - low) }
+        quantile(&errors, q).unwrap_or(f64::INFINITY)
     }
+}
+
+/// The value below which a share of sorted values lies, by linear interpolation between order statistics, at
+/// `1 + q (n - 1)`; `None` without values.
+pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let position = q.clamp(0.0, 1.0) * last as f64;
+    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+    Some(if low == high { low } else { low + position.fract() * (high - low) })
 }
 
 /// Records by line and objective, levels in increasing order.

@@ -12,9 +12,6 @@ use flatmin::hadamard::{Depth, Sparse};
 use std::path::Path;
 use std::time::Instant;
 
-/// Numbers in factors at most.
-const MOST: usize = 1 << 31;
-
 /// The files that the answer goes to.
 struct Outputs {
     vector: Option<Output>,
@@ -51,8 +48,7 @@ impl Outputs {
 
     /// Whether all factors of vectors of length `d` can be held.
     fn hold(&self, depth: Depth, d: usize) -> Result<(), Error> {
-        let Depth::Finite(factors) = depth else { return Ok(()) };
-        if self.factors.is_empty() || factors <= MOST / d.max(1) {
+        if self.factors.is_empty() || depth.factors_fit(d) {
             return Ok(());
         }
         let rule = "would be more than 2^31 numbers at this --depth: leave it out, they are all alike but for signs";

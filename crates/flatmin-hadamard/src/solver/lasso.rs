@@ -12,7 +12,7 @@
 
 use super::interior_point::Iterate;
 use super::noisy::{Goal, Noisy};
-use super::support;
+use super::support::{self, LeastNorm};
 use flatmin_core::linalg::kernel::{axpy, dot};
 use flatmin_core::linalg::{self, max_abs, norm};
 use flatmin_core::solver::Monitor;
@@ -306,9 +306,7 @@ impl Piece {
 
     /// `z` at a penalty, the nearest to what was at hand.
     fn z(&self, noisy: &Noisy<'_>, lambda: f64) -> Vec<f64> {
-        let rank = self.basis.ncols();
-        let square = self.upper.as_ref().subcols(0, rank);
-        let dependent = (rank < self.set.len()).then(|| linalg::thin_qr(self.upper.transpose()));
+        let solutions = LeastNorm::new(self.upper.as_ref());
         let mut z = vec![0.0; self.base.len()];
         self.set.iter().for_each(|&j| z[j] = self.base[j]);
         for _ in 0..REFINEMENTS {
@@ -316,18 +314,7 @@ impl Piece {
             let off = self.fit.iter().zip(&self.ascent).zip(&image);
             let off: Vec<f64> = off.map(|((f, g), v)| f - lambda * g - v).collect();
             let off = MatRef::from_column_major_slice(&off, off.len(), 1);
-            let mut along = linalg::product(self.basis.transpose(), off);
-            let step = match &dependent {
-                None => {
-                    linalg::solve_upper(square, along.as_mut());
-                    along
-                }
-                // The least-norm solution, as in `support.rs`.
-                Some((frame, triangle)) => {
-                    linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
-                    linalg::product(frame.as_ref(), along.as_ref())
-                }
-            };
+            let step = solutions.of(linalg::product(self.basis.transpose(), off));
             for (k, &at) in self.order.iter().enumerate() {
                 z[self.set[at]] += self.sizes[at] * step[(k, 0)];
             }

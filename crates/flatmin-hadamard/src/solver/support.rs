@@ -115,22 +115,11 @@ fn exactly(posed: &Posed, set: &[usize], z: &[f64], u: &[f64]) -> Option<Found> 
     if n < r && rank == n {
         overdetermined(posed, set, &mut exact);
     } else {
-        // [R11 R12]^T = Z T: the least-norm solution of [R11 R12] v = g is Z T^{-T} g.
-        let dependent = (rank < n).then(|| linalg::thin_qr(wide.transpose()));
+        let solutions = LeastNorm::new(wide);
         for _ in 0..REFINEMENTS {
             let residual = posed.residual(&exact);
             let residual = MatRef::from_column_major_slice(&residual, r, 1);
-            let mut along = linalg::product(basis.transpose(), residual);
-            let solved = match &dependent {
-                None => {
-                    linalg::solve_upper(square, along.as_mut());
-                    along
-                }
-                Some((frame, triangle)) => {
-                    linalg::solve_upper_transpose(triangle.as_ref(), along.as_mut());
-                    linalg::product(frame.as_ref(), along.as_ref())
-                }
-            };
+            let solved = solutions.of(linalg::product(basis.transpose(), residual));
             for (k, &at) in order.iter().enumerate() {
                 exact[set[at]] += sizes[at] * solved[(k, 0)];
             }
@@ -167,6 +156,37 @@ fn independent(columns: Mat<f64>) -> Option<(Mat<f64>, Mat<f64>)> {
     let (basis, upper) = linalg::thin_qr(columns.as_ref());
     let clear = (0..n).all(|i| upper[(i, i)].abs() > CLEAR);
     clear.then_some((basis, upper))
+}
+
+/// Least-norm solutions of `R v = g` for an upper trapezoidal `R = [R11 R12]` with independent rows: with
+/// `R^T = Z T` they are `Z T^{-T} g`.
+pub(super) struct LeastNorm<'a> {
+    /// `R11`, which is all of `R` where its columns are independent.
+    square: MatRef<'a, f64>,
+    /// `Z` and `T` where they are not.
+    dependent: Option<(Mat<f64>, Mat<f64>)>,
+}
+
+impl<'a> LeastNorm<'a> {
+    pub(super) fn new(wide: MatRef<'a, f64>) -> LeastNorm<'a> {
+        let (rank, n) = wide.shape();
+        let dependent = (rank < n).then(|| linalg::thin_qr(wide.transpose()));
+        LeastNorm { square: wide.subcols(0, rank), dependent }
+    }
+
+    /// The solution of a column `g`.
+    pub(super) fn of(&self, mut g: Mat<f64>) -> Mat<f64> {
+        match &self.dependent {
+            None => {
+                linalg::solve_upper(self.square, g.as_mut());
+                g
+            }
+            Some((frame, triangle)) => {
+                linalg::solve_upper_transpose(triangle.as_ref(), g.as_mut());
+                linalg::product(frame.as_ref(), g.as_ref())
+            }
+        }
+    }
 }
 
 /// Least squares on a support of fewer coordinates than measurements, where each of these counts by its own

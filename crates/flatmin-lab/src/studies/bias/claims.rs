@@ -4,8 +4,9 @@
 //! them its median says nothing.
 
 use super::methods::{Method, Start};
-use super::{Row, Runs, Setting, quantile};
+use super::{Row, Runs, Setting};
 use crate::claims::{Claim, Verdict};
+use crate::summary::quantile;
 
 const HERE: &str = "this project";
 const THEORY: &str = "Ding et al. 2024, and weak duality";

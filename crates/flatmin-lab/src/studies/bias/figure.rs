@@ -1,10 +1,11 @@
 //! Implicit bias: where methods end, a figure a setting, a line a method, a colour a width.
 
 use super::methods::Method;
-use super::{Row, Runs, Setting, quantile};
+use super::{Row, Runs, Setting};
 use crate::Error;
 use crate::figure::panel::{Failed, Page, Panel, TEXT, dots, page, power_of_ten, put, text};
 use crate::figure::{BLUE, FAINT, Figure, GREY, INK, ORANGE, VERMILION, finished};
+use crate::summary::quantile;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 

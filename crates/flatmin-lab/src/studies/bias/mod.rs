@@ -14,6 +14,8 @@ use crate::claims::Claim;
 use crate::figure::Figure;
 use crate::spec::Scale;
 use crate::study::{About, Evidence, Study, failed};
+#[cfg(test)]
+use crate::summary::quantile;
 use flatmin::core::descent::{self, Descended, End, Multipliers, SquaredDistance, settle};
 use flatmin::core::flatness::SymmetricOperator;
 use flatmin::core::flatness::spectrum::Lanczos;
@@ -266,14 +268,6 @@ impl<'a> Runs<'a> {
         values.sort_by(f64::total_cmp);
         values
     }
-}
-
-/// The value below which a share of sorted values lies, by linear interpolation.
-pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let place = share * last as f64;
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + place.fract() * (above - below))
 }
 
 /// Plants the problem of a task, and runs all methods on it.

@@ -1,9 +1,10 @@
 //! Implicit bias: what was run, in words, and where each method ended at each width.
 
 use super::methods::{BATCH, Method};
-use super::{LIMIT, Row, Runs, Setting, quantile};
+use super::{LIMIT, Row, Runs, Setting};
 use crate::figure::escape;
 use crate::report::{head, row};
+use crate::summary::quantile;
 
 /// What a figure shows.
 pub(super) const CAPTION: &str = "Where each method ends, brought onto the zero set: medians and quartiles over the \

@@ -1,6 +1,7 @@
 //! Rows by cell and norm: counts of recovered draws, transitions, quartiles of errors.
 
 use super::{Norm, Row};
+use crate::summary::quantile;
 use crate::transition::{Point, Transition, transition};
 use std::collections::BTreeMap;
 
@@ -99,16 +100,11 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Quartiles by linear interpolation of the order statistics, at `1 + q (n - 1)`.
+/// Quartiles of a sample in any order; `None` of an empty one.
 pub fn quartiles(mut sample: Vec<f64>) -> Option<Quartiles> {
     sample.sort_by(f64::total_cmp);
-    let last = sample.len().checked_sub(1)?;
-    let at = |q: f64| {
-        let place = q * last as f64;
-        let (k, t) = (place.floor() as usize, place.fract());
-        sample[k] + t * (sample[(k + 1).min(last)] - sample[k])
-    };
-    Some(Quartiles { low: at(0.25), median: at(0.5), high: at(0.75) })
+    let at = |q| quantile(&sample, q);
+    Some(Quartiles { low: at(0.25)?, median: at(0.5)?, high: at(0.75)? })
 }
 
 #[cfg(test)]
